@@ -1,0 +1,189 @@
+package record
+
+import (
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+)
+
+// BatchRows is how many rows a full batch has.
+const BatchRows = 16_384
+
+// Builder collects rows into batches. It is for one goroutine. Connectors that
+// decode a wire format append straight to Column(i) and end the row with Mark;
+// everyone else uses Append.
+type Builder struct {
+	schema *Schema
+	arrow  *array.RecordBuilder
+	op     *array.Uint8Builder
+	token  *array.StringBuilder
+	order  *array.StringBuilder
+	bad    *array.StringBuilder
+	absent *array.BinaryBuilder
+	rows   int
+	bytes  int
+	bits   []byte
+}
+
+// NewBuilder makes a builder of batches of a schema.
+func NewBuilder(schema *Schema) *Builder {
+	rb := array.NewRecordBuilder(memory.DefaultAllocator, ArrowSchema(schema))
+	n := len(schema.Fields)
+	return &Builder{
+		schema: schema,
+		arrow:  rb,
+		op:     rb.Field(n).(*array.Uint8Builder),
+		token:  rb.Field(n + 1).(*array.StringBuilder),
+		order:  rb.Field(n + 2).(*array.StringBuilder),
+		bad:    rb.Field(n + 3).(*array.StringBuilder),
+		absent: rb.Field(n + 4).(*array.BinaryBuilder),
+	}
+}
+
+// Column gives the Arrow builder of one field.
+func (b *Builder) Column(i int) array.Builder { return b.arrow.Field(i) }
+
+// Rows counts the rows since the last Flush.
+func (b *Builder) Rows() int { return b.rows }
+
+// Bytes estimates the size of what Append collected since the last Flush.
+func (b *Builder) Bytes() int { return b.bytes }
+
+// Full tells when to flush: at BatchRows rows or about 32 MB.
+func (b *Builder) Full() bool { return b.rows >= BatchRows || b.bytes >= 32<<20 }
+
+// Append adds a row. Each value is nil, Missing or of its field's kind; on an
+// error nothing was added.
+func (b *Builder) Append(values []Value, m Mark) error {
+	if len(values) != len(b.schema.Fields) {
+		return fmt.Errorf("row has %d values for %d fields", len(values), len(b.schema.Fields))
+	}
+	for i, v := range values {
+		if f := b.schema.Fields[i]; !fits(f.Type, v) {
+			return fmt.Errorf("field %q: %w", f.Name, mismatch(f.Type, v))
+		}
+	}
+	b.bits = b.bits[:0]
+	for i, v := range values {
+		if v == nil || IsMissing(v) {
+			b.arrow.Field(i).AppendNull()
+			if v != nil {
+				b.setMissing(i)
+			}
+			continue
+		}
+		b.bytes += appendValue(b.schema.Fields[i].Type, b.arrow.Field(i), v)
+	}
+	b.endRow(m)
+	return nil
+}
+
+// Mark ends a row whose columns were appended one by one.
+func (b *Builder) Mark(m Mark) {
+	b.bits = b.bits[:0]
+	b.endRow(m)
+}
+
+func (b *Builder) endRow(m Mark) {
+	b.op.Append(uint8(m.Op))
+	appendOptional(b.token, m.Token)
+	appendOptional(b.order, m.Order)
+	appendOptional(b.bad, m.Bad)
+	if len(b.bits) == 0 {
+		b.absent.AppendNull()
+	} else {
+		b.absent.Append(b.bits)
+	}
+	b.rows++
+}
+
+func (b *Builder) setMissing(i int) {
+	for len(b.bits) <= i/8 {
+		b.bits = append(b.bits, 0)
+	}
+	b.bits[i/8] |= 1 << (i % 8)
+}
+
+func appendOptional(sb *array.StringBuilder, s string) {
+	if s == "" {
+		sb.AppendNull()
+		return
+	}
+	sb.Append(s)
+}
+
+// Flush gives the rows collected so far as a batch and starts the next one.
+func (b *Builder) Flush() *Batch {
+	b.rows, b.bytes = 0, 0
+	return &Batch{Schema: b.schema, rec: b.arrow.NewRecordBatch()}
+}
+
+// Release lets go of the builder's memory.
+func (b *Builder) Release() { b.arrow.Release() }
+
+func fits(t Type, v Value) bool {
+	if v == nil || IsMissing(v) {
+		return true
+	}
+	switch t.Kind {
+	case Any, KindRef:
+		return true
+	case KindList, KindSet:
+		list, is := v.(List)
+		if !is {
+			return false
+		}
+		for _, elem := range list {
+			if !fits(Type{Kind: t.Elem}, elem) {
+				return false
+			}
+		}
+		return true
+	default:
+		return KindOf(v) == t.Kind
+	}
+}
+
+func appendValue(t Type, to array.Builder, v Value) int {
+	switch b := to.(type) {
+	case *array.StringBuilder:
+		text := Text(v)
+		if t.Kind == Any || t.Kind == KindRef {
+			text = encodeAny(v)
+		}
+		b.Append(text)
+		return len(text)
+	case *array.Int64Builder:
+		b.Append(v.(int64))
+	case *array.Float64Builder:
+		b.Append(v.(float64))
+	case *array.BooleanBuilder:
+		b.Append(v.(bool))
+	case *array.TimestampBuilder:
+		b.Append(arrow.Timestamp(v.(Timestamp)))
+	case *array.Date32Builder:
+		b.Append(arrow.Date32(v.(Date)))
+	case *array.Time64Builder:
+		b.Append(arrow.Time64(v.(TimeOfDay)))
+	case *array.FixedSizeBinaryBuilder:
+		u := v.(UUID)
+		b.Append(u[:])
+	case *array.BinaryBuilder:
+		b.Append([]byte(v.(Bytes)))
+		return len(v.(Bytes))
+	case *array.ListBuilder:
+		b.Append(true)
+		size := 0
+		for _, elem := range v.(List) {
+			if elem == nil {
+				b.ValueBuilder().AppendNull()
+				continue
+			}
+			size += appendValue(Type{Kind: t.Elem}, b.ValueBuilder(), elem)
+		}
+		return size
+	}
+	return 8
+}
