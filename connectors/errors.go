@@ -1,0 +1,100 @@
+package connectors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind says what can be done about an error. The connector gives it; nobody
+// guesses it from message texts.
+type Kind string
+
+// The kinds of errors.
+const (
+	// Transient: try again (unreachable, timeout, deadlock).
+	Transient Kind = "transient"
+	// RateLimited: try again after Error.After.
+	RateLimited Kind = "rate_limited"
+	// Unauthorized: the login or its rights were refused.
+	Unauthorized Kind = "unauthorized"
+	// NotFound: no such object.
+	NotFound Kind = "not_found"
+	// Conflict: what is there is not what was expected.
+	Conflict Kind = "conflict"
+	// SchemaChanged: a column is gone or changed, or the object was made anew.
+	SchemaChanged Kind = "schema_changed"
+	// BadRecord: this one record is the reason.
+	BadRecord Kind = "bad_record"
+	// Incomplete: the listing ended early (a truncated file, a page missing);
+	// nothing may be concluded from what is absent.
+	Incomplete Kind = "incomplete"
+	// Fenced: a newer run holds the sync; nothing was written.
+	Fenced Kind = "fenced"
+	// Permanent: trying again cannot help.
+	Permanent Kind = "permanent"
+)
+
+// Error is an error with its kind. Messages name objects, columns and keys'
+// places, never values of records or secrets.
+type Error struct {
+	Kind Kind
+	// Doing is what was being done: `read public.contacts`.
+	Doing string
+	// Hint is what the user can do next.
+	Hint string
+	// After is when to try again, for RateLimited.
+	After time.Duration
+	Err   error
+}
+
+// Error gives the message: what was being done, and why it failed.
+func (e *Error) Error() string {
+	msg := e.Doing
+	if e.Err != nil {
+		if msg != "" {
+			msg += ": "
+		}
+		msg += e.Err.Error()
+	}
+	if e.Hint != "" {
+		msg += " (" + e.Hint + ")"
+	}
+	return msg
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an error of a kind.
+func Errorf(kind Kind, format string, args ...any) error {
+	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
+}
+
+// Wrap says what was being done and of which kind the error is. An error that
+// already has a kind keeps it. nil stays nil.
+func Wrap(kind Kind, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *Error
+	if errors.As(err, &known) {
+		return &Error{Kind: known.Kind, Doing: doing, After: known.After, Err: err}
+	}
+	return &Error{Kind: kind, Doing: doing, Err: err}
+}
+
+// KindOf gives an error's kind. Cancellation and deadlines are Transient;
+// an error that no connector classified is Transient too: it is retried, and
+// stays visible.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return Transient
+	}
+	return Transient
+}
