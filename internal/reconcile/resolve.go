@@ -1,0 +1,70 @@
+package reconcile
+
+import "github.com/syncline-dev/syncline/internal/record"
+
+// Bucket is one bucket's state and what was observed: everything that belongs
+// together is in it, in any order.
+type Bucket struct {
+	Links []*Link
+	// Loose are known members without a link.
+	Loose        []*Member
+	Observations []Observation
+	Decisions    []Decision
+	// Complete tells per system whether every row was listed in this run, and
+	// FirstSync whether it never was before: creations wait for complete
+	// listings of all systems.
+	Complete, First []bool
+	// Seen tells per system which members were seen in this run and are just
+	// as they were; they need no observation.
+	Now record.Timestamp // taken once, at detection
+	// NewID names a new link by the row that founds it; pure and collision-free.
+	NewID func(system int, key record.Key) string
+}
+
+// Outcome is what one bucket comes to. Inputs are not modified: links, members
+// and conflicts in it are copies, and only those that changed.
+type Outcome struct {
+	Links     []*Link
+	Loose     []*Member
+	Opened    []*Conflict // ID 0: new; else changed candidates
+	Closed    []int64     // conflicts that converged or were decided
+	Applied   []int64     // decisions that were carried out
+	Refused   []int64     // decisions for another digest
+	Notes     []Note
+	Tally     Tally
+	PerSystem []Tally
+}
+
+// Note is one decision for the journal: what a field became, by which rule,
+// and what the losers said.
+type Note struct {
+	LinkID string
+	Field  int
+	Before record.Value
+	After  record.Value
+	From   int
+	Rule   string
+	Lost   []Candidate
+}
+
+// Tally counts observations by how they ended; the sum of all but Read is Read.
+type Tally struct {
+	Read, Applied, Owed, Unchanged, Conflicts, Quarantined, Ignored int64
+}
+
+// Payment is what one system is owed for one link.
+type Payment struct {
+	System int
+	LinkID string
+	// Op is create, update, delete (hard), soft (set the deleted column).
+	Op  string
+	Key record.Key
+	// Fields are the places to write; Values the whole canonical record.
+	Fields []int
+	Values []record.Value
+	// Rev is what the member acknowledges when this is paid.
+	Rev int64
+	// Token and RawHash are what the row must still be.
+	Token   string
+	RawHash record.Hash
+}

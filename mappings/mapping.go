@@ -1,0 +1,85 @@
+package mappings
+
+import (
+	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// Object is what a system's object looks like, as far as a definition cares.
+type Object struct {
+	Schema *record.Schema
+	Key    []string
+	// Exists is false for a target that the first run makes (a new CSV file):
+	// cells are then the names of its columns.
+	Exists bool
+	// What the system can promise, for check's warnings.
+	Token, Transactions, KeysReusable, ServerKeys, Writable bool
+	Modes, SeesDeletes                                      []string
+}
+
+// Mapping is a compiled definition. It is immutable and safe for concurrent
+// use; what evaluates expressions is made per goroutine by NewReader and NewWriter.
+type Mapping struct {
+	Definition *Definition
+	// Schema has the canonical fields in the order of the definition.
+	Schema *record.Schema
+	// Systems are in the order of the definition.
+	Systems []*SystemMapping
+	// Rules is what reconcile decides by.
+	Rules *reconcile.Rules
+	// Stateless: one source whose key is the match, targets that can upsert by
+	// it, nothing owned or write-once, deletes ignored (see StatelessWhyNot).
+	Stateless       bool
+	StatelessWhyNot string
+	// Hash changes when what is read or written changes for any field.
+	Hash record.Hash
+}
+
+// SystemMapping is one system's side of a mapping.
+type SystemMapping struct {
+	Name  string
+	Index int
+	// Columns are the raw columns that must be read, key columns first.
+	Columns []string
+	// Key are the key columns.
+	Key []string
+	// Compare are the raw columns whose hash says whether the record changed
+	// for us: those that any field, where, when, match or deleted reads.
+	Compare []string
+	// Write are the raw columns that may be written.
+	Write []string
+	// Unless are the raw columns that a creation is conditional on.
+	Unless []string
+	// Has tells for each canonical field whether this system has it, and
+	// Writes whether it can be written there.
+	Has, Writes []bool
+	// Passthrough gives, for each canonical field, the raw column that is the
+	// field as it stands (same type, no expression), or "".
+	Passthrough []string
+	// Hash changes when this system's side of any field changes.
+	Hash record.Hash
+	// Reads and Receives say whether the system is read and is written.
+	Reads, Receives bool
+	// SoftColumn is written by a soft delete ("" if there is none).
+	SoftColumn string
+
+}
+
+// Canonical is one row of a system in the terms of the sync.
+type Canonical struct {
+	Key record.Key
+	// Match has one text per alternative of `match`; "" is blank and never
+	// matches.
+	Match []string
+	// Values has one value per canonical field; Missing where the system has
+	// no such field, its path is absent or its `when` is false.
+	Values []record.Value
+	// InScope is `where`; Deleted is the `deleted` column or expression.
+	InScope, Deleted bool
+	// Modified is the row's own time of change; HasModified false without one.
+	Modified    record.Timestamp
+	HasModified bool
+	// Bad says why the row cannot be taken, BadField which field; Key and
+	// Match are still set as far as they could be read.
+	Bad, BadField string
+}
