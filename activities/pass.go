@@ -1,0 +1,347 @@
+package activities
+
+import (
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// The names under which the steps are registered; the Web UI shows them.
+const (
+	StepDetect    = "detect"
+	StepExtract   = "extract"
+	StepTransform = "transform"
+	StepResolve   = "resolve"
+	StepLoad      = "load"
+	ActGuard      = "guard"
+	ActFinish     = "finish"
+	ActReview     = "review"
+	ActDecide     = "decide"
+	ActAsk        = "ask"
+)
+
+// Request is what a run is asked to do.
+type Request struct {
+	Sync string `json:"sync"`
+	// Run is the run's own name, `<sync>/run/<n>`; the same on every retry.
+	Run string `json:"run"`
+	// Revision is the definition's revision in the ledger that the run is pinned to.
+	Revision int `json:"revision"`
+	// Trigger says why: manual, schedule, decision, deadline, changed.
+	Trigger string `json:"trigger"`
+	// Full asks every system for a complete listing.
+	Full bool `json:"full,omitempty"`
+	// Settle runs only what waits in the ledger: decisions, deadlines, debts.
+	Settle bool `json:"settle,omitempty"`
+	// Except leaves these fields alone in this run.
+	Except []string `json:"except,omitempty"`
+	// URL is the run's page in the Web UI.
+	URL string `json:"url,omitempty"`
+}
+
+// Pass is what every step of one run is told.
+type Pass struct {
+	Sync     string `json:"sync"`
+	Run      string `json:"run"`
+	Number   int64  `json:"number"`
+	Revision int    `json:"revision"`
+	Epoch    int64  `json:"epoch"`
+	// Now is the run's one instant, taken by detect.
+	Now record.Timestamp `json:"now"`
+	// Groups is in how many groups the records are resolved.
+	Groups int `json:"groups"`
+	// Settle and Except are the request's.
+	Settle bool     `json:"settle,omitempty"`
+	Except []string `json:"except,omitempty"`
+}
+
+// Detected is what a run has before it.
+type Detected struct {
+	Pass Pass `json:"pass"`
+	// Stateless: no links are kept; partitions go straight to the targets.
+	Stateless bool     `json:"stateless,omitempty"`
+	Windows   []Window `json:"windows"`
+	// Targets are the systems that can be owed something.
+	Targets []string `json:"targets"`
+}
+
+// Window is what there is to read in one system.
+type Window struct {
+	System     string                 `json:"system"`
+	Index      int                    `json:"index"`
+	Mode       connectors.Mode        `json:"mode,omitempty"`
+	Complete   bool                   `json:"complete,omitempty"`
+	First      bool                   `json:"first,omitempty"`
+	To         record.Position        `json:"to"`
+	Partitions []connectors.Partition `json:"partitions,omitempty"`
+	Rows       int64                  `json:"rows"`
+	// Down says why the system cannot be read now; the others go on.
+	Down string `json:"down,omitempty"`
+	// DownKind is the error's kind.
+	DownKind connectors.Kind `json:"down_kind,omitempty"`
+}
+
+// ExtractInput names one partition.
+type ExtractInput struct {
+	Pass      Pass                 `json:"pass"`
+	System    int                  `json:"system"`
+	Partition connectors.Partition `json:"partition"`
+	Stateless bool                 `json:"stateless,omitempty"`
+}
+
+// Extracted is one partition in the stage.
+type Extracted struct {
+	Ref   string `json:"ref"`
+	Rows  int64  `json:"rows"`
+	Bytes int64  `json:"bytes"`
+}
+
+// TransformInput names one partition's raw batches.
+type TransformInput struct {
+	Pass      Pass   `json:"pass"`
+	System    int    `json:"system"`
+	Partition string `json:"partition"`
+	Ref       string `json:"ref"`
+	Stateless bool   `json:"stateless,omitempty"`
+	First     bool   `json:"first,omitempty"`
+	// Target is the receiving system of a stateless run.
+	Target int `json:"target,omitempty"`
+}
+
+// Transformed counts one partition's records.
+type Transformed struct {
+	Rows  int64           `json:"rows"`
+	Tally reconcile.Tally `json:"tally"`
+	// Serial: some records wait in the serial group.
+	Serial bool `json:"serial,omitempty"`
+	// Ref is the target's batches of a stateless run.
+	Ref string `json:"ref,omitempty"`
+}
+
+// SerialGroup is the group of the records whose match is new or has changed
+// where that cannot be bucketed; it is resolved before the others.
+const SerialGroup = -1
+
+// SettleGroup is the group of the links with decisions or deadlines due.
+const SettleGroup = -2
+
+// ResolveInput names one group.
+type ResolveInput struct {
+	Pass  Pass `json:"pass"`
+	Group int  `json:"group"`
+	// Windows say what was listed completely, without their partitions.
+	Windows []Window `json:"windows"`
+}
+
+// Resolved is what a group came to.
+type Resolved struct {
+	Tally reconcile.Tally `json:"tally"`
+	// Blanked counts by field how often a value became NULL.
+	Blanked map[string]int64 `json:"blanked,omitempty"`
+	// Conflicts opened, and Closed ones.
+	Opened int64 `json:"opened,omitempty"`
+	Closed int64 `json:"closed,omitempty"`
+	// Links is how many links changed.
+	Links int64 `json:"links,omitempty"`
+	// Missed decisions were for values that have changed since.
+	Missed int64 `json:"missed,omitempty"`
+}
+
+// Add sums two groups.
+func (r *Resolved) Add(o Resolved) {
+	r.Tally = AddTally(r.Tally, o.Tally)
+	for field, n := range o.Blanked {
+		if r.Blanked == nil {
+			r.Blanked = map[string]int64{}
+		}
+		r.Blanked[field] += n
+	}
+	r.Opened += o.Opened
+	r.Closed += o.Closed
+	r.Links += o.Links
+	r.Missed += o.Missed
+}
+
+// AddTally sums two tallies.
+func AddTally(a, b reconcile.Tally) reconcile.Tally {
+	return reconcile.Tally{
+		Read: a.Read + b.Read, Applied: a.Applied + b.Applied, Owed: a.Owed + b.Owed,
+		Unchanged: a.Unchanged + b.Unchanged, Conflicts: a.Conflicts + b.Conflicts,
+		Quarantined: a.Quarantined + b.Quarantined, Ignored: a.Ignored + b.Ignored,
+	}
+}
+
+// GuardInput has the totals of all groups.
+type GuardInput struct {
+	Pass     Pass     `json:"pass"`
+	Resolved Resolved `json:"resolved"`
+}
+
+// Guarded says whether the run may write.
+type Guarded struct {
+	// Stopped says which limit stopped it, for people; "" lets it go on.
+	Stopped string `json:"stopped,omitempty"`
+	// Hash and Count name the exact set that an approval is for.
+	Hash  string `json:"hash,omitempty"`
+	Count int64  `json:"count,omitempty"`
+}
+
+// The phases of load: deletes come last.
+const (
+	PhaseWrite  = "write"
+	PhaseDelete = "delete"
+)
+
+// LoadInput names what one system is owed.
+type LoadInput struct {
+	Pass   Pass   `json:"pass"`
+	System int    `json:"system"`
+	Phase  string `json:"phase"`
+	// Ref and Source are a stateless run's batches and where they come from.
+	Ref    string `json:"ref,omitempty"`
+	Source int    `json:"source,omitempty"`
+}
+
+// Loaded counts what was written to one system.
+type Loaded struct {
+	Created     int64 `json:"created,omitempty"`
+	Updated     int64 `json:"updated,omitempty"`
+	Deleted     int64 `json:"deleted,omitempty"`
+	Unchanged   int64 `json:"unchanged,omitempty"`
+	Quarantined int64 `json:"quarantined,omitempty"`
+	// Left stays owed: refused three times, or held by what came in meanwhile.
+	Left int64 `json:"left,omitempty"`
+	// Opened conflicts appeared while writing.
+	Opened int64 `json:"opened,omitempty"`
+	// Down says that the system could not be reached; it stays owed.
+	Down string `json:"down,omitempty"`
+}
+
+// Add sums two loads.
+func (l *Loaded) Add(o Loaded) {
+	l.Created += o.Created
+	l.Updated += o.Updated
+	l.Deleted += o.Deleted
+	l.Unchanged += o.Unchanged
+	l.Quarantined += o.Quarantined
+	l.Left += o.Left
+	l.Opened += o.Opened
+	if o.Down != "" {
+		l.Down = o.Down
+	}
+}
+
+// FinishInput closes a run.
+type FinishInput struct {
+	Pass     Pass              `json:"pass"`
+	Trigger  string            `json:"trigger"`
+	Windows  []Window          `json:"windows"`
+	Tally    reconcile.Tally   `json:"tally"`
+	Resolved Resolved          `json:"resolved"`
+	Loaded   map[string]Loaded `json:"loaded,omitempty"`
+	Read     map[string]int64  `json:"read,omitempty"`
+	Stopped  Guarded           `json:"stopped"`
+	// Started is the workflow's own start, in microseconds.
+	Started record.Timestamp `json:"started"`
+	Ended   record.Timestamp `json:"ended"`
+	URL     string           `json:"url,omitempty"`
+	// Failed closes the run as failed, with this reason.
+	Failed string `json:"failed,omitempty"`
+}
+
+// The outcomes of a run.
+const (
+	OutcomeDone    = "done"
+	OutcomeWaiting = "waiting"
+	OutcomeStopped = "stopped"
+	OutcomeFailed  = "failed"
+)
+
+// Result is a finished run, as `run -o json` prints it.
+type Result struct {
+	Run     string                  `json:"run"`
+	Sync    string                  `json:"sync"`
+	Outcome string                  `json:"outcome"`
+	Counts  Counts                  `json:"counts"`
+	Systems map[string]SystemResult `json:"systems"`
+	Seconds float64                 `json:"seconds"`
+	URL     string                  `json:"url"`
+	// Reason says why a run stopped, waits or failed; "" when it is done.
+	Reason string `json:"reason,omitempty"`
+	// Open counts the sync's open conflicts, whichever run found them.
+	Open int64 `json:"open_conflicts,omitempty"`
+	// Hash is what an approval of a stopped run is for.
+	Hash string `json:"hash,omitempty"`
+}
+
+// Counts says how the records that were read ended; all but Read sum to Read.
+type Counts struct {
+	Read        int64 `json:"read"`
+	Applied     int64 `json:"applied"`
+	Owed        int64 `json:"owed"`
+	Unchanged   int64 `json:"unchanged"`
+	Conflicts   int64 `json:"conflicts"`
+	Quarantined int64 `json:"quarantined"`
+	Ignored     int64 `json:"ignored"`
+}
+
+// SystemResult counts one system's part.
+type SystemResult struct {
+	Read    int64  `json:"read"`
+	Created int64  `json:"created"`
+	Updated int64  `json:"updated"`
+	Deleted int64  `json:"deleted"`
+	Down    string `json:"down,omitempty"`
+}
+
+// Review is what a Sync shows people and waits for.
+type Review struct {
+	// Open counts all open conflicts; Conflicts are the first of them.
+	Open      int64            `json:"open"`
+	Conflicts []ReviewConflict `json:"conflicts,omitempty"`
+	// Due is when the next deadline passes; 0 if there is none.
+	Due record.Timestamp `json:"due,omitempty"`
+	// Pending counts decisions that no run has applied yet.
+	Pending int64 `json:"pending,omitempty"`
+	Paused  string `json:"paused,omitempty"`
+	// Next is the number of the sync's next run.
+	Next int64 `json:"next"`
+	// Revision is the definition's revision that runs without one are pinned to.
+	Revision int `json:"revision"`
+}
+
+// ReviewConflict is one open conflict without any value of it.
+type ReviewConflict struct {
+	ID       int64            `json:"id"`
+	Kind     string           `json:"kind"`
+	Field    string           `json:"field,omitempty"`
+	Systems  []string         `json:"systems"`
+	Since    record.Timestamp `json:"since"`
+	Deadline record.Timestamp `json:"deadline,omitempty"`
+	Digest   string           `json:"digest"`
+}
+
+// Decision is the one shape of a `decide` signal and Update: a flat JSON
+// object that can be sent from the Web UI. It never has a typed value; those
+// go into the ledger first and are named by their number.
+type Decision struct {
+	// Decision is the number of one that the ledger already has; or
+	Decision int64 `json:"decision,omitempty"`
+	// Conflict and Digest name what is decided, and what was shown.
+	Conflict int64  `json:"conflict,omitempty"`
+	Digest   string `json:"digest,omitempty"`
+	// Verb is take, link, separate, keep, delete, wait, blank, revert, accept,
+	// skip or base; System its argument for take, Link for link, Until for skip.
+	Verb   string `json:"verb,omitempty"`
+	System string `json:"system,omitempty"`
+	Link   string `json:"link,omitempty"`
+	Until  string `json:"until,omitempty"`
+	Who    string `json:"who,omitempty"`
+	Why    string `json:"why,omitempty"`
+}
+
+// Decided answers a decision.
+type Decided struct {
+	Decision int64 `json:"decision"`
+	Conflict int64 `json:"conflict"`
+}
