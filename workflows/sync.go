@@ -1,0 +1,331 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// Ask is a request for a run, as the `run` signal and Update carry it.
+type Ask struct {
+	Trigger  string   `json:"trigger,omitempty"`
+	Revision int      `json:"revision,omitempty"`
+	Full     bool     `json:"full,omitempty"`
+	Except   []string `json:"except,omitempty"`
+}
+
+// Changed is what watchers and webhooks signal: something moved in a system.
+type Changed struct {
+	System string `json:"system,omitempty"`
+}
+
+// Pause holds all runs of a sync until `resume`.
+type Pause struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// Started answers the `run` Update once the run is on its way.
+type Started struct {
+	WorkflowID string `json:"workflow_id"`
+	RunID      string `json:"run_id"`
+}
+
+// State is what a Sync carries over when it continues as new; everything else
+// that it needs is in the ledger.
+type State struct {
+	Sync   string `json:"sync"`
+	Queue  []Ask  `json:"queue,omitempty"`
+	Paused string `json:"paused,omitempty"`
+}
+
+// Sync is the one mind of a sync. It takes requests, changes and decisions,
+// does one thing at a time, and ends when nothing is left to wait for: it
+// stays open while conflicts are open, for their deadlines and for people.
+func Sync(ctx workflow.Context, state State) error {
+	if state.Sync == "" {
+		state.Sync = workflow.GetInfo(ctx).WorkflowExecution.ID
+	}
+	m := &mind{state: state, wake: workflow.NewBufferedChannel(ctx, 1)}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, SearchSync.ValueSet(state.Sync)); err != nil {
+		return err
+	}
+	if err := m.listen(ctx); err != nil {
+		return err
+	}
+	for {
+		if err := m.review(ctx); err != nil {
+			return err
+		}
+		if err := m.work(ctx); err != nil {
+			return err
+		}
+		if m.idle() {
+			if err := m.review(ctx); err != nil {
+				return err
+			}
+			if m.nothingLeft() && workflow.AllHandlersFinished(ctx) {
+				return nil
+			}
+			m.wait(ctx)
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && m.idle() {
+			return m.continueAsNew(ctx)
+		}
+	}
+}
+
+// mind is a Sync's state between two waits.
+type mind struct {
+	state     State
+	queue     []*ticket
+	decisions []activities.Decision
+	known     activities.Review
+	failed    string
+	wake      workflow.Channel
+}
+
+// ticket is a queued request and whoever waits for it to start.
+type ticket struct {
+	ask     Ask
+	started workflow.Settable
+}
+
+// listen takes signals and Updates from here on. Handlers only put things into
+// queues; the main loop does the work, one thing at a time.
+func (m *mind) listen(ctx workflow.Context) error {
+	for _, ask := range m.state.Queue {
+		m.queue = append(m.queue, &ticket{ask: ask})
+	}
+	m.state.Queue = nil
+	on(ctx, SignalRun, func(ask Ask) { m.enqueue(&ticket{ask: ask}) }, m.nudge)
+	on(ctx, SignalChanged, func(Changed) { m.enqueue(&ticket{ask: Ask{Trigger: "changed"}}) }, m.nudge)
+	on(ctx, SignalDecide, func(d activities.Decision) { m.decisions = append(m.decisions, d) }, m.nudge)
+	on(ctx, SignalPause, func(p Pause) { m.state.Paused = orElse(p.Reason, "paused") }, m.nudge)
+	on(ctx, SignalResume, func(Pause) { m.state.Paused = "" }, m.nudge)
+
+	err := workflow.SetUpdateHandlerWithOptions(ctx, UpdateRun, m.handleRun,
+		workflow.UpdateHandlerOptions{Description: "start a run; answers when it is on its way"})
+	if err != nil {
+		return err
+	}
+	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, m.handleDecide, workflow.UpdateHandlerOptions{
+		Validator:   func(d activities.Decision) error { return activities.ValidateDecision(d) },
+		Description: "decide an open conflict",
+	})
+}
+
+// on handles a signal for as long as the workflow lives.
+func on[T any](ctx workflow.Context, signal string, take func(T), nudge func(workflow.Context)) {
+	channel := workflow.GetSignalChannel(ctx, signal)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			var payload T
+			if !channel.Receive(ctx, &payload) {
+				return
+			}
+			take(payload)
+			nudge(ctx)
+		}
+	})
+}
+
+func (m *mind) nudge(workflow.Context) { m.wake.SendAsync(true) }
+
+// enqueue joins requests that nobody waits for and that ask for the same: a
+// hundred changes while a run is going on are one run afterwards.
+func (m *mind) enqueue(t *ticket) {
+	for _, waiting := range m.queue {
+		if waiting.started == nil && t.started == nil && sameAsk(waiting.ask, t.ask) {
+			return
+		}
+	}
+	m.queue = append(m.queue, t)
+}
+
+func sameAsk(a, b Ask) bool {
+	return a.Trigger == b.Trigger && a.Revision == b.Revision && a.Full == b.Full && slices.Equal(a.Except, b.Except)
+}
+
+func (m *mind) handleRun(ctx workflow.Context, ask Ask) (Started, error) {
+	if m.state.Paused != "" {
+		return Started{}, temporal.NewApplicationError("the sync is paused: "+m.state.Paused, "paused")
+	}
+	future, settable := workflow.NewFuture(ctx)
+	m.enqueue(&ticket{ask: ask, started: settable})
+	m.nudge(ctx)
+	var started Started
+	err := future.Get(ctx, &started)
+	return started, err
+}
+
+// handleDecide stores the decision, or says at once why it cannot be one; the
+// run that applies it follows.
+func (m *mind) handleDecide(ctx workflow.Context, d activities.Decision) (activities.Decided, error) {
+	var decided activities.Decided
+	err := workflow.ExecuteActivity(step(ctx, activities.ActDecide, fmt.Sprintf("conflict %d", d.Conflict)),
+		activities.ActDecide, m.state.Sync, d).Get(ctx, &decided)
+	if err == nil {
+		m.known.Pending++
+		m.nudge(ctx)
+	}
+	return decided, err
+}
+
+func (m *mind) idle() bool {
+	return len(m.decisions) == 0 && (len(m.queue) == 0 || m.state.Paused != "")
+}
+
+// nothingLeft: no conflict is open, so nobody has to be waited for.
+func (m *mind) nothingLeft() bool {
+	return m.idle() && len(m.queue) == 0 && m.known.Open == 0 && m.state.Paused == ""
+}
+
+// work does what is there to do: decisions first, so that the next run sees
+// them, then requests, then what deadlines brought.
+func (m *mind) work(ctx workflow.Context) error {
+	for len(m.decisions) > 0 {
+		d := m.decisions[0]
+		m.decisions = m.decisions[1:]
+		if err := m.store(ctx, d); err != nil {
+			return err
+		}
+	}
+	if m.state.Paused != "" {
+		return nil
+	}
+	if len(m.queue) > 0 {
+		t := m.queue[0]
+		m.queue = m.queue[1:]
+		return m.run(ctx, t)
+	}
+	if m.known.Pending > 0 {
+		return m.settle(ctx, "decision")
+	}
+	if m.known.Due != 0 && m.known.Due <= record.NewTimestamp(workflow.Now(ctx)) {
+		return m.settle(ctx, "deadline")
+	}
+	return nil
+}
+
+// store writes a signalled decision into the ledger. A signal has no answer,
+// so what is wrong with it is said in the details.
+func (m *mind) store(ctx workflow.Context, d activities.Decision) error {
+	if err := activities.ValidateDecision(d); err != nil {
+		m.failed = "a `decide` signal was not understood: " + err.Error()
+		return nil
+	}
+	var decided activities.Decided
+	err := workflow.ExecuteActivity(step(ctx, activities.ActDecide, fmt.Sprintf("conflict %d", d.Conflict)),
+		activities.ActDecide, m.state.Sync, d).Get(ctx, &decided)
+	if temporal.IsCanceledError(err) {
+		return err
+	}
+	m.failed = ""
+	if err != nil {
+		m.failed = "a decision was not taken: " + reason(err)
+		return nil
+	}
+	m.known.Pending++
+	return nil
+}
+
+func (m *mind) settle(ctx workflow.Context, trigger string) error {
+	return m.child(ctx, activities.Request{Trigger: trigger, Settle: true, Revision: m.known.Revision}, nil)
+}
+
+func (m *mind) run(ctx workflow.Context, t *ticket) error {
+	request := activities.Request{
+		Trigger: orElse(t.ask.Trigger, "manual"), Revision: t.ask.Revision, Full: t.ask.Full, Except: t.ask.Except,
+	}
+	if request.Revision == 0 {
+		request.Revision = m.known.Revision
+	}
+	return m.child(ctx, request, t.started)
+}
+
+// child starts a run and waits for it. How it ended is the run's own story;
+// only a cancelled Sync ends with it.
+func (m *mind) child(ctx workflow.Context, request activities.Request, started workflow.Settable) error {
+	request.Sync = m.state.Sync
+	request.Run = RunID(m.state.Sync, m.known.Next)
+	m.known.Next++
+	future := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:    request.Run,
+		StaticSummary: clip(fmt.Sprintf("%s, run %d, %s", m.state.Sync, m.known.Next-1, request.Trigger), maxSummary),
+	}), NameRun, request)
+	var execution workflow.Execution
+	err := future.GetChildWorkflowExecution().Get(ctx, &execution)
+	if started != nil {
+		started.Set(Started{WorkflowID: execution.ID, RunID: execution.RunID}, err)
+	}
+	if err == nil {
+		m.show(ctx, "run "+execution.ID+" is going on")
+		err = future.Get(ctx, nil)
+	}
+	if temporal.IsCanceledError(err) {
+		return err
+	}
+	m.failed = ""
+	if err != nil {
+		m.failed = fmt.Sprintf("run %s failed: %s", request.Run, reason(err))
+		if request.Settle {
+			// What a decision or deadline asked for is still in the ledger; the
+			// next request or wake-up tries again instead of a hot loop.
+			return workflow.Sleep(ctx, settleAgain)
+		}
+	}
+	return nil
+}
+
+// settleAgain is the pause before a failed settling run is tried again.
+const settleAgain = time.Minute
+
+// wait sleeps until something comes in or the next deadline passes.
+func (m *mind) wait(ctx workflow.Context) {
+	ctx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	selector := workflow.NewSelector(ctx)
+	selector.AddReceive(m.wake, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
+	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
+	if m.known.Due != 0 && m.state.Paused == "" {
+		until := m.known.Due.Time().Sub(workflow.Now(ctx))
+		timer := workflow.NewTimerWithOptions(ctx, max(until, time.Second),
+			workflow.TimerOptions{Summary: "deadline of an open conflict"})
+		selector.AddFuture(timer, func(workflow.Future) {})
+	}
+	selector.Select(ctx)
+}
+
+// review asks the ledger what is open, and shows it.
+func (m *mind) review(ctx workflow.Context) error {
+	err := workflow.ExecuteActivity(step(ctx, activities.ActReview, "what is open"),
+		activities.ActReview, m.state.Sync).Get(ctx, &m.known)
+	if err != nil {
+		return err
+	}
+	m.show(ctx, "")
+	return workflow.UpsertTypedSearchAttributes(ctx, SearchConflicts.ValueSet(m.known.Open))
+}
+
+func (m *mind) continueAsNew(ctx workflow.Context) error {
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
+	for _, t := range m.queue {
+		m.state.Queue = append(m.state.Queue, t.ask)
+	}
+	return workflow.NewContinueAsNewError(ctx, NameSync, m.state)
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
