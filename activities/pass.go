@@ -112,8 +112,10 @@ type TransformInput struct {
 type Transformed struct {
 	Rows  int64           `json:"rows"`
 	Tally reconcile.Tally `json:"tally"`
-	// Serial: some records wait in the serial group.
-	Serial bool `json:"serial,omitempty"`
+	// Groups has a bit for each group that got records, and Serial tells
+	// whether the serial group did.
+	Groups uint64 `json:"groups,omitempty"`
+	Serial bool   `json:"serial,omitempty"`
 	// Ref is the target's batches of a stateless run.
 	Ref string `json:"ref,omitempty"`
 }
@@ -131,6 +133,14 @@ type ResolveInput struct {
 	Group int  `json:"group"`
 	// Windows say what was listed completely, without their partitions.
 	Windows []Window `json:"windows"`
+	// Parts are the partitions that have records of this group.
+	Parts []Part `json:"parts,omitempty"`
+}
+
+// Part names one transformed partition.
+type Part struct {
+	System int    `json:"s"`
+	ID     string `json:"p"`
 }
 
 // Resolved is what a group came to.
@@ -145,6 +155,9 @@ type Resolved struct {
 	Links int64 `json:"links,omitempty"`
 	// Missed decisions were for values that have changed since.
 	Missed int64 `json:"missed,omitempty"`
+	// Fetched counts records read again by key: what a listing did not show,
+	// and what is decided.
+	Fetched int64 `json:"fetched,omitempty"`
 }
 
 // Add sums two groups.
@@ -160,6 +173,7 @@ func (r *Resolved) Add(o Resolved) {
 	r.Closed += o.Closed
 	r.Links += o.Links
 	r.Missed += o.Missed
+	r.Fetched += o.Fetched
 }
 
 // AddTally sums two tallies.

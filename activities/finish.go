@@ -1,0 +1,146 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/record"
+	"github.com/syncline-dev/syncline/internal/stage"
+)
+
+// Finish closes a run: the counts must balance, then positions, counts and the
+// outcome are one commit, and the run's stage objects go. Run twice, the
+// second time changes nothing.
+type Finish struct {
+	Sessions *Sessions
+	Ledger   *ledger.Store
+	Stage    *stage.Stage
+	Logger   *slog.Logger
+}
+
+// Run finishes.
+func (f *Finish) Run(ctx context.Context, in FinishInput) (Result, error) {
+	result, err := f.finish(ctx, in)
+	return result, asTemporal(err)
+}
+
+func (f *Finish) finish(ctx context.Context, in FinishInput) (Result, error) {
+	defer f.Sessions.Close(in.Pass.Run)
+	if err := f.Stage.Remove(ctx, runPrefix(in.Pass.Run)); err != nil {
+		f.Logger.Warn("the run's stage could not be removed; it is swept later", "sync", in.Pass.Sync, "run", in.Pass.Run, "err", err)
+	}
+	result := Result{
+		Run: in.Pass.Run, Sync: in.Pass.Sync, URL: in.URL, Systems: map[string]SystemResult{},
+		Seconds: float64(in.Ended-in.Started) / 1e6,
+	}
+	for _, w := range in.Windows {
+		l := in.Loaded[w.System]
+		result.Systems[w.System] = SystemResult{
+			Read: in.Read[w.System], Created: l.Created, Updated: l.Updated, Deleted: l.Deleted,
+		}
+	}
+	if in.Pass.Epoch == 0 { // it failed before it had an epoch: nothing to close
+		result.Outcome, result.Reason = OutcomeFailed, in.Failed
+		return result, nil
+	}
+	if err := f.counts(ctx, in, &result); err != nil {
+		return result, err
+	}
+	if err := f.outcome(ctx, in, &result); err != nil {
+		return result, err
+	}
+	return result, f.close(ctx, in, result)
+}
+
+// counts makes the records' ends balance.
+func (f *Finish) counts(ctx context.Context, in FinishInput, result *Result) error {
+	t := in.Resolved.Tally
+	read := in.Resolved.Fetched
+	for _, n := range in.Read {
+		read += n
+	}
+	if in.Failed == "" {
+		if sum := t.Applied + t.Owed + t.Unchanged + t.Conflicts + t.Quarantined + t.Ignored; sum != t.Read || t.Read != read {
+			return connectors.Errorf(connectors.Permanent,
+				"the counts do not balance: %d read, %d resolved, %d accounted for; positions were not moved, run it again", read, t.Read, sum)
+		}
+	}
+	result.Counts = Counts{
+		Read: t.Read, Applied: t.Applied + t.Owed, Unchanged: t.Unchanged,
+		Conflicts: t.Conflicts, Quarantined: t.Quarantined, Ignored: t.Ignored,
+	}
+	owed, err := f.Ledger.OwedLinkCount(ctx, in.Pass.Sync)
+	if err != nil {
+		return err
+	}
+	// What changed and is not yet everywhere counts as owed.
+	result.Counts.Owed = min(owed, result.Counts.Applied)
+	result.Counts.Applied -= result.Counts.Owed
+	return nil
+}
+
+func (f *Finish) outcome(ctx context.Context, in FinishInput, result *Result) error {
+	open, _, err := f.Ledger.CountConflicts(ctx, in.Pass.Sync)
+	if err != nil {
+		return err
+	}
+	result.Open = open
+	var waits []string
+	if open > 0 {
+		waits = append(waits, fmt.Sprintf("%d open conflicts", open))
+	}
+	if n := result.Counts.Quarantined; n > 0 {
+		waits = append(waits, fmt.Sprintf("%d quarantined records", n))
+	}
+	if n := result.Counts.Owed; n > 0 {
+		waits = append(waits, fmt.Sprintf("%d records owed", n))
+	}
+	for _, w := range in.Windows {
+		if w.Down != "" {
+			waits = append(waits, w.System+" is down")
+		}
+		if l := in.Loaded[w.System]; l.Left > 0 {
+			waits = append(waits, fmt.Sprintf("%d writes to %s left", l.Left, w.System))
+		}
+	}
+	result.Reason = strings.Join(waits, ", ")
+	switch {
+	case in.Failed != "":
+		result.Outcome, result.Reason = OutcomeFailed, in.Failed
+	case in.Stopped.Stopped != "":
+		result.Outcome, result.Reason, result.Hash = OutcomeStopped, in.Stopped.Stopped, in.Stopped.Hash
+	case len(waits) > 0:
+		result.Outcome = OutcomeWaiting
+	default:
+		result.Outcome = OutcomeDone
+	}
+	return nil
+}
+
+// close is the closing commit. A failed run moves no position; a stopped one
+// does, because everything it read is in the ledger: what it did not write is
+// owed.
+func (f *Finish) close(ctx context.Context, in FinishInput, result Result) error {
+	text, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	finish := ledger.Finish{Outcome: result.Outcome, Result: text, At: in.Ended.Time()}
+	if in.Failed == "" && !in.Pass.Settle {
+		finish.Positions = map[string]record.Position{}
+		finish.Listed = map[string]bool{}
+		for _, w := range in.Windows {
+			if w.Down != "" || w.Mode == "" {
+				continue
+			}
+			finish.Positions[w.System] = w.To
+			finish.Listed[w.System] = w.Complete
+		}
+	}
+	return f.Ledger.FinishRun(ctx, in.Pass.fence(), finish)
+}

@@ -1,0 +1,124 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/mappings"
+)
+
+// Guard stands before the first write of a run: it compares what the run is
+// about to do with the limits of the definition. It reads only, and an
+// approval lets exactly the set through that was shown.
+type Guard struct {
+	Sessions *Sessions
+	Ledger   *ledger.Store
+}
+
+// What holds where a definition sets no limit: nobody deletes or blanks a
+// third of a table by accident. Percentages count only above the floor.
+const (
+	defaultPercent = 30
+	percentFloor   = 20
+	guardDay       = 24 * time.Hour
+)
+
+// Run compares.
+func (g *Guard) Run(ctx context.Context, in GuardInput) (Guarded, error) {
+	out, err := g.guard(ctx, in)
+	return out, asTemporal(err)
+}
+
+func (g *Guard) guard(ctx context.Context, in GuardInput) (Guarded, error) {
+	session, err := g.Sessions.For(ctx, in.Pass)
+	if err != nil {
+		return Guarded{}, err
+	}
+	found, err := g.exceeded(ctx, session, in)
+	if err != nil || len(found) == 0 {
+		return Guarded{}, err
+	}
+	hash, count, err := g.Ledger.OwedDigest(ctx, session.Scope)
+	if err != nil {
+		return Guarded{}, err
+	}
+	if approval, err := g.Ledger.Approval(ctx, in.Pass.Sync, hash); err == nil && approval.Hash == hash {
+		return Guarded{}, nil
+	}
+	return Guarded{Stopped: strings.Join(found, "; "), Hash: hash, Count: count}, nil
+}
+
+func (g *Guard) exceeded(ctx context.Context, session *Session, in GuardInput) ([]string, error) {
+	owed, err := g.Ledger.OwedCount(ctx, session.Scope)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := g.Ledger.Count(ctx, in.Pass.Sync)
+	if err != nil {
+		return nil, err
+	}
+	limits := session.Definition.Limits
+	since := in.Pass.Now.Time().Add(-guardDay)
+	var found []string
+	for _, system := range session.Scope.Systems {
+		ops := owed[system]
+		deletes := ops["delete"] + ops["soft"]
+		if deletes > 0 {
+			earlier := int64(0)
+			for _, op := range []string{"delete", "soft"} {
+				n, err := g.Ledger.JournalCount(ctx, in.Pass.Sync, system, op, since)
+				if err != nil {
+					return nil, err
+				}
+				earlier += n
+			}
+			if over := exceeds(orDefault(limits.Delete), deletes+earlier, counts[system]+earlier); over != "" {
+				found = append(found, fmt.Sprintf("%d deletes in %s (%d in the last day): %s", deletes, system, deletes+earlier, over))
+			}
+		}
+		if over := exceeds(limits.Update, ops["update"], counts[system]); over != "" {
+			found = append(found, fmt.Sprintf("%d updates in %s: %s", ops["update"], system, over))
+		}
+	}
+	most := int64(0)
+	for _, n := range counts {
+		most = max(most, n)
+	}
+	fields := make([]string, 0, len(in.Resolved.Blanked))
+	for field := range in.Resolved.Blanked {
+		fields = append(fields, field)
+	}
+	slices.Sort(fields)
+	for _, field := range fields {
+		n := in.Resolved.Blanked[field]
+		if over := exceeds(orDefault(limits.Blank), n, most); over != "" {
+			found = append(found, fmt.Sprintf("field %s turned empty in %d records: %s", field, n, over))
+		}
+	}
+	if over := exceeds(limits.Conflict, in.Resolved.Opened, most); over != "" {
+		found = append(found, fmt.Sprintf("%d new conflicts: %s", in.Resolved.Opened, over))
+	}
+	return found, nil
+}
+
+func orDefault(l mappings.Limit) mappings.Limit {
+	if !l.Set {
+		return mappings.Limit{Percent: defaultPercent, Set: true}
+	}
+	return l
+}
+
+// exceeds says by what a limit is exceeded, or "".
+func exceeds(l mappings.Limit, n, of int64) string {
+	if l.Count > 0 && n > l.Count {
+		return fmt.Sprintf("the limit is %d", l.Count)
+	}
+	if l.Percent > 0 && n > percentFloor && float64(n)*100 > l.Percent*float64(max(of, 1)) {
+		return fmt.Sprintf("the limit is %g %% of %d", l.Percent, of)
+	}
+	return ""
+}

@@ -1,0 +1,172 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// lookup is what must be read again because a write met something else than
+// expected.
+type lookup struct {
+	keys []record.Key
+	sets [][]record.Value
+}
+
+func (l *lookup) key(k record.Key) {
+	if k != "" {
+		l.keys = append(l.keys, k)
+	}
+}
+
+func (l *lookup) match(set []record.Value) { l.sets = append(l.sets, set) }
+
+// lookAgain reads the rows as they are now and resolves their links anew, so
+// that the next try writes on what is really there.
+func (p *payer) lookAgain(ctx context.Context, look lookup, links []string) error {
+	if len(links) == 0 {
+		return nil
+	}
+	observations, err := p.fetch(ctx, p.system, distinct(look.keys))
+	if err != nil {
+		return err
+	}
+	found, err := p.find(ctx, look.sets)
+	if err != nil {
+		return err
+	}
+	for _, o := range found {
+		if !slices.Contains(look.keys, o.Key) {
+			observations = append(observations, o)
+		}
+	}
+	done, err := p.settle(ctx, matter{
+		step: StepLoad, part: fmt.Sprintf("%s/again/%d/%d", p.part, p.try, p.pass.Epoch),
+		observations: observations, links: links,
+	})
+	if err != nil {
+		return err
+	}
+	p.loaded.Opened += done.result.Opened
+	return nil
+}
+
+// find looks for rows by the columns that make a creation a double.
+func (p *payer) find(ctx context.Context, sets [][]record.Value) ([]reconcile.Observation, error) {
+	mapping := p.opened().Mapping
+	finder, ok := connectors.As[connectors.Finder](p.opened().Object)
+	if !ok || len(sets) == 0 || len(mapping.Unless) == 0 {
+		return nil, nil
+	}
+	places := make([]int, len(mapping.Unless))
+	for i, column := range mapping.Unless {
+		places[i] = slices.Index(mapping.Write, column)
+	}
+	var tuples [][]record.Value
+	for _, set := range sets {
+		tuple := make([]record.Value, len(places))
+		whole := true
+		for i, at := range places {
+			if at < 0 || record.Blank(set[at]) {
+				whole = false
+				break
+			}
+			tuple[i] = set[at]
+		}
+		if whole {
+			tuples = append(tuples, tuple)
+		}
+	}
+	if len(tuples) == 0 {
+		return nil, nil
+	}
+	batch, err := finder.Find(ctx, mapping.Columns, mapping.Unless, tuples)
+	if err != nil {
+		return nil, connectors.Wrap(connectors.Transient, "look for rows of "+p.name(), err)
+	}
+	defer batch.Release()
+	return observeRaw(p.opened(), p.system, batch)
+}
+
+// finishCreations looks, before anything is created, whether an earlier
+// attempt did create it: the intent is in the ledger, the answer never came.
+// What it finds is resolved; those links are tried again.
+func (p *payer) finishCreations(ctx context.Context, dues []due) (rest []due, again []string, err error) {
+	intents, err := p.ledger.Intents(ctx, p.session.Scope, p.system)
+	if err != nil || len(intents) == 0 {
+		return dues, nil, err
+	}
+	tried := make(map[string]bool, len(intents))
+	for _, intent := range intents {
+		tried[intent.LinkID] = true
+	}
+	writer, err := p.opened().Mapping.NewWriter(p.opened().Description.Schema)
+	if err != nil {
+		return nil, nil, connectors.Wrap(connectors.SchemaChanged, "write "+p.name(), err)
+	}
+	var look lookup
+	for _, d := range dues {
+		if d.payment.Op != "create" || !tried[d.link.ID] {
+			continue
+		}
+		if item, err := p.item(writer, d); err == nil {
+			look.match(item.Set)
+			look.key(p.keyOf(item.Set))
+		}
+	}
+	found, err := p.find(ctx, look.sets)
+	if err != nil {
+		return nil, nil, err
+	}
+	byKey, err := p.fetch(ctx, p.system, distinct(look.keys))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, o := range byKey {
+		if !o.Gone {
+			found = append(found, o)
+		}
+	}
+	if len(found) == 0 {
+		return dues, nil, nil
+	}
+	var links []string
+	for _, d := range dues {
+		if d.payment.Op == "create" && tried[d.link.ID] {
+			links = append(links, d.link.ID)
+		}
+	}
+	_, err = p.settle(ctx, matter{
+		step: StepLoad, part: fmt.Sprintf("%s/found/%d/%d", p.part, p.try, p.pass.Epoch), observations: found, links: links,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, d := range dues {
+		if d.payment.Op == "create" && tried[d.link.ID] {
+			again = append(again, d.link.ID)
+		} else {
+			rest = append(rest, d)
+		}
+	}
+	return rest, again, nil
+}
+
+// keyOf gives the key that a creation brings along, if it does.
+func (p *payer) keyOf(set []record.Value) record.Key {
+	mapping := p.opened().Mapping
+	values := make([]record.Value, 0, len(mapping.Key))
+	for _, column := range mapping.Key {
+		at := slices.Index(mapping.Write, column)
+		if at < 0 {
+			return ""
+		}
+		values = append(values, set[at])
+	}
+	key, _ := record.NewKey(values...)
+	return key
+}

@@ -1,0 +1,95 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/ledger"
+)
+
+// asTemporal is the one place where error kinds become Temporal's: what can
+// never succeed is not retried, a rate limit says when to come back, and the
+// kind stays readable as the error's type.
+func asTemporal(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	var known *temporal.ApplicationError
+	if errors.As(err, &known) {
+		return err
+	}
+	if errors.Is(err, ledger.ErrFenced) {
+		err = asFenced(err)
+	}
+	kind := connectors.KindOf(err)
+	options := temporal.ApplicationErrorOptions{NonRetryable: !retryable(kind)}
+	var e *connectors.Error
+	if kind == connectors.RateLimited && errors.As(err, &e) {
+		options.NextRetryDelay = max(e.After, time.Second)
+	}
+	// The cause is left out on purpose: its text is in the message already, and
+	// history must not carry more than that.
+	return temporal.NewApplicationErrorWithOptions(err.Error(), string(kind), options)
+}
+
+func retryable(kind connectors.Kind) bool {
+	switch kind {
+	case connectors.Transient, connectors.RateLimited, connectors.Incomplete, connectors.Conflict:
+		return true
+	case connectors.Unauthorized, connectors.NotFound, connectors.SchemaChanged, connectors.BadRecord,
+		connectors.Fenced, connectors.Permanent:
+		return false
+	default:
+		return true
+	}
+}
+
+// asFenced gives the ledger's refusal its kind.
+func asFenced(err error) error {
+	if errors.Is(err, ledger.ErrFenced) {
+		return &connectors.Error{
+			Kind: connectors.Fenced, Err: err,
+			Hint: "a newer run has taken over; nothing was written by this one",
+		}
+	}
+	return err
+}
+
+// beat reports progress, so that a worker that hangs is noticed. It does
+// nothing outside an activity, as in plan.
+func beat(ctx context.Context, details ...any) {
+	if activity.IsActivity(ctx) {
+		activity.RecordHeartbeat(ctx, details...)
+	}
+}
+
+// beating keeps the heartbeat alive while something that cannot report goes on.
+func beating(ctx context.Context) (stop func()) {
+	if !activity.IsActivity(ctx) {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		ticker := time.NewTicker(5 * time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				beat(ctx)
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() { close(done) }
+}

@@ -1,0 +1,225 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
+	"github.com/syncline-dev/syncline/internal/stage"
+	"github.com/syncline-dev/syncline/mappings"
+)
+
+// Transform is the third step: raw batches become canonical records, sorted
+// into the groups in which they are resolved. A record that is known and just
+// as it was is not evaluated; only its key goes on. Run twice, it rewrites its
+// own objects.
+type Transform struct {
+	Sessions *Sessions
+	Ledger   *ledger.Store
+	Stage    *stage.Stage
+}
+
+// Run transforms.
+func (t *Transform) Run(ctx context.Context, in TransformInput) (Transformed, error) {
+	out, err := t.transform(ctx, in)
+	return out, asTemporal(err)
+}
+
+func (t *Transform) transform(ctx context.Context, in TransformInput) (Transformed, error) {
+	session, err := t.Sessions.For(ctx, in.Pass)
+	if err != nil {
+		return Transformed{}, err
+	}
+	raw, err := t.Stage.Open(ctx, in.Ref)
+	if err != nil {
+		return Transformed{}, connectors.Wrap(connectors.Transient, "read the stage", err)
+	}
+	defer raw.Close()
+	defer beating(ctx)()
+	if in.Stateless {
+		return t.forTarget(ctx, session, in, raw)
+	}
+	router := newRouter(ctx, t.Stage, session.Mapping.Schema, in)
+	defer router.abort()
+	var out Transformed
+	for {
+		batch, err := raw.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return out, connectors.Wrap(connectors.Transient, "read the stage", err)
+		}
+		err = routeBatch(ctx, t.Ledger, session, in, batch, router, &out)
+		batch.Release()
+		if err != nil {
+			return out, err
+		}
+		beat(ctx, out.Rows)
+	}
+	out.Groups, out.Serial = router.mask, router.serial
+	return out, router.commit()
+}
+
+// place is where canonical rows go: a router into the stage, or memory.
+type place interface {
+	add(group int, row []record.Value, mark record.Mark) error
+}
+
+// routeBatch sends each row of a raw batch to its group.
+func routeBatch(ctx context.Context, store *ledger.Store, session *Session, in TransformInput, batch *record.Batch,
+	to place, out *Transformed,
+) error {
+	system := session.Systems[in.System].Mapping
+	reader, err := system.NewReader(batch.Schema)
+	if err != nil {
+		return connectors.Wrap(connectors.SchemaChanged, "read "+system.Name, err)
+	}
+	known, hashes, err := briefs(ctx, store, session, in, batch, reader)
+	if err != nil {
+		return err
+	}
+	var (
+		canonical mappings.Canonical
+		values    []record.Value
+		staged    []record.Value
+		fields    = len(session.Mapping.Schema.Fields)
+	)
+	for row := range batch.Rows() {
+		values = batch.Row(row, values)
+		mark := batch.Mark(row)
+		out.Rows++
+		key := hashes[row].key
+		brief, isKnown := known[key]
+		if isKnown && sameAsSeen(brief, mark, hashes[row].raw, system.Hash) {
+			countSame(brief, &out.Tally)
+			staged = stageSame(fields, key, hashes[row].raw, staged)
+			if err := to.add(groupOf(brief.Slot, in.Pass.Groups), staged, record.Mark{}); err != nil {
+				return err
+			}
+			continue
+		}
+		readRow(reader, values, mark, &canonical)
+		if !isKnown && !canonical.InScope && canonical.Bad == "" {
+			out.Tally.Read++
+			out.Tally.Ignored++
+			continue
+		}
+		if canonical.Bad != "" && mark.Bad == "" {
+			mark.Bad = canonical.Bad
+		}
+		staged = stageRow(&canonical, 0, hashes[row].raw, staged)
+		group := route(session.Mapping, in, brief, isKnown, &canonical)
+		if err := to.add(group, staged, mark); err != nil {
+			return fmt.Errorf("record %s of %s: %w", key, system.Name, err)
+		}
+		if group == SerialGroup && isKnown {
+			staged = stageSame(fields, key, record.Hash{}, staged)
+			if err := to.add(groupOf(brief.Slot, in.Pass.Groups), staged, record.Mark{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readRow evaluates the mapping for one row; deletes have only a key.
+func readRow(reader *mappings.Reader, values []record.Value, mark record.Mark, out *mappings.Canonical) {
+	reader.Read(values, out)
+	if mark.Op != record.Present {
+		out.Bad, out.BadField = "", ""
+		out.InScope = true
+		for i := range out.Values {
+			out.Values[i] = record.Missing
+		}
+	}
+}
+
+type rowHash struct {
+	key record.Key
+	raw record.Hash
+}
+
+// briefs asks the ledger for what it knows of a batch's rows.
+func briefs(ctx context.Context, store *ledger.Store, session *Session, in TransformInput, batch *record.Batch,
+	reader *mappings.Reader,
+) (map[record.Key]ledger.Brief, []rowHash, error) {
+	hashes := make([]rowHash, batch.Rows())
+	keys := make([]record.Key, 0, batch.Rows())
+	var values []record.Value
+	for row := range batch.Rows() {
+		values = batch.Row(row, values)
+		hashes[row] = rowHash{key: reader.Key(values), raw: reader.CompareHash(values)}
+		if hashes[row].key != "" {
+			keys = append(keys, hashes[row].key)
+		}
+	}
+	if in.First {
+		return nil, hashes, nil
+	}
+	known, err := store.Briefs(ctx, session.Scope, in.System, keys)
+	return known, hashes, err
+}
+
+// sameAsSeen: the raw columns that the mapping reads are as they were, the
+// mapping is as it was, and nothing else asks for another look.
+func sameAsSeen(brief ledger.Brief, mark record.Mark, raw, mapping record.Hash) bool {
+	switch brief.State {
+	case reconcile.Live, reconcile.Quarantined, reconcile.OutOfScope, reconcile.Detached:
+	case reconcile.Creating, reconcile.Unlinked:
+		return false
+	default:
+		return false
+	}
+	return mark.Op == record.Present && mark.Bad == "" && brief.RawHash == raw && brief.MapHash == mapping && brief.SinceWrite
+}
+
+func countSame(brief ledger.Brief, tally *reconcile.Tally) {
+	tally.Read++
+	switch brief.State {
+	case reconcile.Quarantined:
+		tally.Quarantined++
+	case reconcile.OutOfScope, reconcile.Detached, reconcile.Unlinked:
+		tally.Ignored++
+	case reconcile.Live, reconcile.Creating:
+		tally.Unchanged++
+	default:
+		tally.Unchanged++
+	}
+}
+
+// route says in which group a record is resolved. What is known goes home,
+// unless its match moved; what is new goes to its match's slot, unless there
+// are several ways to match, which only one group can see all of.
+func route(m *mappings.Mapping, in TransformInput, brief ledger.Brief, known bool, c *mappings.Canonical) int {
+	if in.Pass.Groups == 1 {
+		return 0
+	}
+	if known {
+		if len(c.Match) > 0 && !sameMatch(brief.Match, c.Match) {
+			return SerialGroup
+		}
+		return groupOf(brief.Slot, in.Pass.Groups)
+	}
+	if len(m.Definition.Match.Alternatives) > 1 {
+		return SerialGroup
+	}
+	return groupOf(slotOf(c.Match, in.System, c.Key), in.Pass.Groups)
+}
+
+func sameMatch(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
