@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -38,7 +39,8 @@ type Options struct {
 	// TEMPORAL_UI_URL.
 	UI string
 
-	// Host that an engine started here listens on; empty for 127.0.0.1.
+	// Host is the IP address that an engine started here listens on; empty for
+	// 127.0.0.1. Nobody is asked for a password there.
 	Host string
 	// TemporalPort and UIPort of an engine started here; 0 for the first free one
 	// from 7233 and 8233 upward.
@@ -93,6 +95,9 @@ const lockPatience = 60 * time.Second
 func connectLocal(ctx context.Context, o Options) (*Engine, error) {
 	if o.State == "" {
 		return nil, errors.New("start the engine: no state folder given")
+	}
+	if net.ParseIP(o.Host) == nil {
+		return nil, fmt.Errorf("start the engine: the host to listen on must be an IP address, not %q", o.Host)
 	}
 	state, err := filepath.Abs(o.State)
 	if err != nil {

@@ -3,6 +3,8 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -33,7 +35,12 @@ func TestMain(m *testing.M) {
 		child(role)
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := closeShared(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // connect opens an engine that is closed at the test's end.
@@ -51,8 +58,15 @@ var shared = sync.OnceValues(func() (*engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return engine.Connect(context.Background(), engine.Options{State: dir})
+	e, err := engine.Connect(context.Background(), engine.Options{State: dir})
+	if err != nil {
+		return nil, err
+	}
+	closeShared = func() error { return errors.Join(e.Close(), os.RemoveAll(dir)) }
+	return e, nil
 })
+
+var closeShared = func() error { return nil }
 
 func TestStartsInAnyFolder(t *testing.T) {
 	dir := t.TempDir()
@@ -223,4 +237,22 @@ func TestManyConnectAtOnce(t *testing.T) {
 	_, err := owner.Client().CheckHealth(t.Context(), &client.CheckHealthRequest{})
 	require.NoError(t, err)
 	require.NoError(t, owner.Close())
+}
+
+// TestScheduleRuns covers the server's own worker, which schedules need.
+func TestScheduleRuns(t *testing.T) {
+	t.Parallel()
+	e, err := shared()
+	require.NoError(t, err)
+	_, err = e.Client().ScheduleClient().Create(t.Context(), client.ScheduleOptions{
+		ID:                 "nightly",
+		Spec:               client.ScheduleSpec{CronExpressions: []string{"0 3 * * *"}},
+		Action:             &client.ScheduleWorkflowAction{ID: "scheduled", Workflow: "Any", TaskQueue: "nobody"},
+		TriggerImmediately: true,
+	})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		d, err := e.Client().ScheduleClient().GetHandle(t.Context(), "nightly").Describe(t.Context())
+		return err == nil && len(d.Info.RecentActions) == 1
+	}, 30*time.Second, 20*time.Millisecond)
 }

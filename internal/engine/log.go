@@ -2,11 +2,11 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 
 	"go.temporal.io/server/common/log"
@@ -39,7 +39,7 @@ type serverLog struct {
 
 type logState struct {
 	started atomic.Bool
-	fatal   atomic.Pointer[string] // the message that ended the start
+	fatal   chan error // takes the first fatal message of a start
 }
 
 var (
@@ -61,8 +61,8 @@ func (l serverLog) Panic(msg string, tags ...tag.Tag) {
 	panic("temporal server: " + msg)
 }
 
-// Fatal may not return. While the server starts, only the starting goroutine ends,
-// and the start fails with the message; later there is nothing left to save.
+// Fatal may not return. While the server starts, the goroutine that calls it stands
+// still and the start fails with the message; later there is nothing left to save.
 func (l serverLog) Fatal(msg string, tags ...tag.Tag) {
 	l.log(slog.LevelError, msg, tags)
 	if l.state.started.Load() {
@@ -71,8 +71,11 @@ func (l serverLog) Fatal(msg string, tags ...tag.Tag) {
 	for _, t := range tags {
 		msg += fmt.Sprintf(" %s=%v", t.Key(), t.Value())
 	}
-	l.state.fatal.CompareAndSwap(nil, &msg)
-	runtime.Goexit()
+	select {
+	case l.state.fatal <- errors.New(msg):
+	default: // one is enough
+	}
+	select {}
 }
 
 // With implements log.WithLogger.

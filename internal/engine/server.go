@@ -51,29 +51,33 @@ func startServer(dir, host string, p ports, db *config.SQL) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{log: file}
 	handler := slog.NewJSONHandler(file, &slog.HandlerOptions{Level: slog.LevelWarn})
-	logger := serverLog{to: slog.New(handler), state: &logState{}}
-
-	// A goroutine of its own: the logger's Fatal ends the goroutine that calls it.
-	done := make(chan error, 1)
+	logger := serverLog{to: slog.New(handler), state: &logState{fatal: make(chan error, 1)}}
+	type result struct {
+		server temporal.Server
+		err    error
+	}
+	done := make(chan result, 1)
 	go func() {
-		err := errors.New("the server gave up")
-		defer func() { done <- err }()
-		s.temporal, err = temporal.NewServer(options(serverConfig(host, p, db), p, host, logger)...)
-		if err == nil {
-			err = s.temporal.Start()
+		var r result
+		if r.server, r.err = temporal.NewServer(options(serverConfig(host, p, db), p, host, logger)...); r.err == nil {
+			r.err = r.server.Start()
 		}
+		done <- r
 	}()
-	err = <-done
-	if msg := logger.state.fatal.Load(); msg != nil {
-		err = errors.New(*msg)
+	select {
+	case r := <-done:
+		s := &server{temporal: r.server, log: file}
+		if r.err != nil {
+			return nil, errors.Join(fmt.Errorf("start the Temporal server: %w", r.err), s.stop())
+		}
+		logger.state.started.Store(true)
+		return s, nil
+	case err := <-logger.state.fatal:
+		// What has started cannot be stopped, for it waits for what has not. It holds
+		// no lock, does no work, and ends with the process.
+		return nil, fmt.Errorf("start the Temporal server: %w", err)
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the Temporal server: %w", err), s.stop())
-	}
-	logger.state.started.Store(true)
-	return s, nil
 }
 
 // stop ends the server's services; what they had not finished, the next start does.
