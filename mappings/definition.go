@@ -36,6 +36,8 @@ type Definition struct {
 	Later []Text
 	// Source is the definition's own YAML text, as it stands in its file.
 	Source string
+	// first is the line of the file at which Source begins.
+	first int
 }
 
 // System is one participant.
@@ -104,8 +106,8 @@ type Field struct {
 // written, and when it takes part.
 type Cell struct {
 	System Text
-	Path   Text       // a path, or an expression (read-only)
-	Read   Text       // explicit read expression or path
+	Path   Text        // a path, or an expression (read-only)
+	Read   Text        // explicit read expression or path
 	Write  []WriteCell // explicit: a column and an expression each
 	When   Text
 	Pos    Pos

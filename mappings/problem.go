@@ -1,7 +1,10 @@
 package mappings
 
 import (
+	"cmp"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 )
 
@@ -50,6 +53,23 @@ func (ps Problems) Err() error {
 		return ps
 	}
 	return nil
+}
+
+// In gives the problems with their files inside dir: a project's files are
+// named by their place in its folder, and people want to open them.
+func (ps Problems) In(dir string) Problems {
+	moved := slices.Clone(ps)
+	for i := range moved {
+		moved[i].Pos.File = path.Join(dir, moved[i].Pos.File)
+	}
+	return moved
+}
+
+// sort orders by place; what was found first at a place stays first.
+func (ps Problems) sort() {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
 }
 
 // Error shows all problems as text for people.

@@ -1,0 +1,107 @@
+package mappings
+
+import (
+	"slices"
+	"strings"
+)
+
+// chain reads policies in order; one alone may stand without a list.
+func (p *decoder) chain(n *node, what string, systems []string) []Policy {
+	items := []*node{n}
+	if n.kind == list {
+		items = n.items
+		if len(items) == 0 {
+			p.fail(n.text.Pos, "%s is an empty list", what).Hint = what + ": [newest_wins, manual]"
+		}
+	}
+	chain := make([]Policy, 0, len(items))
+	for _, item := range items {
+		if policy, ok := p.policy(item, systems); ok {
+			chain = append(chain, policy)
+		}
+	}
+	return chain
+}
+
+func (p *decoder) policy(n *node, systems []string) (Policy, bool) {
+	switch n.kind {
+	case scalar:
+		if slices.Contains(plainPolicies(), n.text.Value) {
+			return Policy{Name: n.text}, true
+		}
+		p.unknownPolicy(n.text)
+	case mapping:
+		if len(n.entries) != 1 {
+			p.fail(n.text.Pos, "a policy is a word or a map of one key, such as {system_wins: crm}")
+			return Policy{}, false
+		}
+		return p.policyOf(n.entries[0], systems)
+	default:
+		p.fail(n.text.Pos, "a policy is a word or a one-key map, not %s", n.kind)
+	}
+	return Policy{}, false
+}
+
+func (p *decoder) policyOf(e entry, systems []string) (Policy, bool) {
+	policy := Policy{Name: e.key}
+	switch e.key.Value {
+	case "system_wins":
+		name, ok := p.text(e.value, "system_wins")
+		if !ok || !p.isSystem(name, systems) {
+			return policy, false
+		}
+		policy.Args = []Text{name}
+	case "priority":
+		for _, name := range p.texts(e.value, "priority") {
+			if p.isSystem(name, systems) {
+				policy.Args = append(policy.Args, name)
+			}
+		}
+		p.twice(policy.Args, "priority")
+		return policy, len(policy.Args) > 0
+	case "expression":
+		text, ok := p.text(e.value, "expression")
+		if !ok {
+			return policy, false
+		}
+		policy.Args = []Text{text}
+	default:
+		if slices.Contains(plainPolicies(), e.key.Value) {
+			p.fail(e.key.Pos, "%s takes nothing behind it", e.key.Value).Hint = "write the word alone: " + e.key.Value
+		} else {
+			p.unknownPolicy(e.key)
+		}
+		return policy, false
+	}
+	return policy, true
+}
+
+func (p *decoder) unknownPolicy(name Text) {
+	problem := p.fail(name.Pos, "there is no policy %q", name.Value)
+	all := append(plainPolicies(), argumentPolicies()...)
+	ours := name.Value
+	if !slices.Contains(all, ours) {
+		ours = foreignPolicy(name.Value)
+	}
+	if ours == "" {
+		ours = foreignPolicy(strings.ToUpper(name.Value))
+	}
+	if ours == "" {
+		ours = suggest(name.Value, all)
+	}
+	switch ours {
+	case "":
+		problem.Hint = "policies: " + strings.Join(all, " ")
+	case "system_wins":
+		problem.Hint = "did you mean `{system_wins: SYSTEM}`?"
+	case "priority":
+		problem.Hint = "did you mean `{priority: [SYSTEM, SYSTEM]}`?"
+	case "expression":
+		problem.Hint = "did you mean `{expression: …}`?"
+	default:
+		problem.Hint = "did you mean `" + ours + "`?"
+	}
+	if slices.Contains(argumentPolicies(), name.Value) {
+		problem.Message = "the policy " + name.Value + " needs something behind it"
+	}
+}
