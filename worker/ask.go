@@ -1,0 +1,82 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/workflows"
+)
+
+// Asker asks a Sync for a run and waits for it, on behalf of a schedule. It may
+// run twice: the second time asks for another run, which finds less to do.
+type Asker struct{ Client client.Client }
+
+// Run asks and waits.
+func (a *Asker) Run(ctx context.Context, sync string) (activities.Result, error) {
+	var result activities.Result
+	started, err := Ask(ctx, a.Client, sync, workflows.Ask{Trigger: "schedule"})
+	if err != nil {
+		return result, err
+	}
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		ticker := time.NewTicker(10 * time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				activity.RecordHeartbeat(ctx, started.WorkflowID)
+			case <-stop:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	err = a.Client.GetWorkflow(ctx, started.WorkflowID, started.RunID).Get(ctx, &result)
+	if err != nil {
+		var app *temporal.ApplicationError
+		if errors.As(err, &app) {
+			return result, temporal.NewNonRetryableApplicationError(app.Message(), app.Type(), nil)
+		}
+	}
+	return result, err
+}
+
+// Ask asks a Sync for a run, starting the Sync if it is not open, and answers
+// when the run is on its way.
+func Ask(ctx context.Context, c client.Client, sync string, ask workflows.Ask) (workflows.Started, error) {
+	var started workflows.Started
+	handle, err := c.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: StartSync(c, sync),
+		UpdateOptions: client.UpdateWorkflowOptions{
+			UpdateName: workflows.UpdateRun, WaitForStage: client.WorkflowUpdateStageCompleted, Args: []any{ask},
+		},
+	})
+	if err != nil {
+		return started, err
+	}
+	return started, handle.Get(ctx, &started)
+}
+
+// StartSync is the start of a Sync that is not open yet.
+func StartSync(c client.Client, sync string) client.WithStartWorkflowOperation {
+	return c.NewWithStartWorkflowOperation(SyncOptions(sync), workflows.NameSync, workflows.State{Sync: sync})
+}
+
+// SyncOptions are the options under which a Sync starts.
+func SyncOptions(sync string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID: workflows.SyncID(sync), TaskQueue: workflows.TaskQueue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            "keeps " + sync + " in agreement",
+	}
+}

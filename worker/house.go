@@ -1,0 +1,130 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/connectors/all"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/stage"
+	"github.com/syncline-dev/syncline/mappings"
+)
+
+// Config says where a house stands.
+type Config struct {
+	// State is the folder of ledger, stage and engine.
+	State string
+	// Definitions is the folder of definitions and connections.
+	Definitions string
+	// Env chooses connections.<env>.yaml.
+	Env string
+	// Ledger and Stage are URLs; "" means files in the state folder.
+	Ledger, Stage string
+	// Memory keeps ledger and stage in memory: for previews in a folder that
+	// nothing was ever run in.
+	Memory bool
+	Logger *slog.Logger
+}
+
+// House is what everything in one state folder shares.
+type House struct {
+	Config   Config
+	Ledger   *ledger.Store
+	Stage    *stage.Stage
+	Registry *connectors.Registry
+	Sessions *activities.Sessions
+}
+
+// Open opens a house; the state folder is made if it is not there.
+func Open(ctx context.Context, c Config) (*House, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	ledgerURL, stageURL, err := places(&c)
+	if err != nil {
+		return nil, err
+	}
+	store, err := ledger.Open(ctx, ledgerURL)
+	if err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	staged, err := stage.Open(ctx, stageURL)
+	if err != nil {
+		return nil, closeAfter(store, fmt.Errorf("open the stage: %w", err))
+	}
+	h := &House{Config: c, Ledger: store, Stage: staged, Registry: all.Registry()}
+	h.Sessions = &activities.Sessions{Ledger: store, Registry: h.Registry, Connect: h.Connect, Logger: c.Logger}
+	return h, nil
+}
+
+func closeAfter(store *ledger.Store, err error) error {
+	_ = store.Close() // the first error is the one that matters
+	return err
+}
+
+func places(c *Config) (ledgerURL, stageURL string, err error) {
+	if c.Memory {
+		return "sqlite::memory:", "mem://", nil
+	}
+	state, err := filepath.Abs(c.State)
+	if err != nil {
+		return "", "", err
+	}
+	c.State = state
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return "", "", fmt.Errorf("make the state folder: %w", err)
+	}
+	ledgerURL, stageURL = c.Ledger, c.Stage
+	if ledgerURL == "" {
+		ledgerURL = "sqlite://" + filepath.Join(state, "ledger.db")
+	}
+	if stageURL == "" {
+		stageURL = (&url.URL{Scheme: "file", Path: filepath.Join(state, "stage")}).String()
+	}
+	return ledgerURL, stageURL, nil
+}
+
+// Close closes the house.
+func (h *House) Close() error {
+	err := h.Stage.Close()
+	if closing := h.Ledger.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// Project reads the definitions and connections as they are now.
+func (h *House) Project() (*mappings.Project, mappings.Problems) {
+	return mappings.LoadProject(os.DirFS(h.Config.Definitions), h.Config.Env)
+}
+
+// Connect gives a system's connector and options, secrets substituted and
+// paths made absolute from the definitions' folder.
+func (h *House) Connect(system *mappings.System) (string, map[string]string, error) {
+	connections, problems := mappings.LoadConnections(os.DirFS(h.Config.Definitions), h.Config.Env)
+	if err := problems.Err(); err != nil {
+		return "", nil, connectors.Wrap(connectors.Permanent, "read connections.yaml", err)
+	}
+	name, options, problems := connections.Connect(system, mappings.Lookup{Env: os.LookupEnv, File: readSecret})
+	if err := problems.Err(); err != nil {
+		return "", nil, connectors.Wrap(connectors.Unauthorized, "connect "+system.Name.Value, err)
+	}
+	if path := options["path"]; path != "" && !filepath.IsAbs(path) {
+		base, err := filepath.Abs(h.Config.Definitions)
+		if err != nil {
+			return "", nil, err
+		}
+		options["path"] = filepath.Join(base, path)
+	}
+	return name, options, nil
+}
+
+func readSecret(path string) ([]byte, error) {
+	return os.ReadFile(path) //nolint:gosec // the definition's author names the file
+}
