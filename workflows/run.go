@@ -1,7 +1,9 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -33,6 +35,9 @@ func Run(ctx workflow.Context, request activities.Request) (activities.Result, e
 		SearchSync.ValueSet(request.Sync), SearchTrigger.ValueSet(request.Trigger)); err != nil {
 		return activities.Result{}, err
 	}
+	if err := workflow.SetQueryHandler(ctx, QueryProgress, r.progress); err != nil {
+		return activities.Result{}, err
+	}
 	return r.close(ctx, r.pass(ctx))
 }
 
@@ -41,12 +46,23 @@ type run struct {
 	request  activities.Request
 	detected activities.Detected
 	started  record.Timestamp
-	serial   bool
+	parts    []transformedPart
 	resolved activities.Resolved
 	stopped  activities.Guarded
 	loaded   map[string]activities.Loaded
 	read     map[string]int64
 	lines    []string
+	// now, transformed and groupsDone are for whoever asks how far it is.
+	now         string
+	transformed int64
+	groupsDone  int
+}
+
+// transformedPart is a partition whose records wait for resolve.
+type transformedPart struct {
+	part   activities.Part
+	groups uint64
+	serial bool
 }
 
 func (r *run) pass(ctx workflow.Context) error {
@@ -125,8 +141,26 @@ func (r *run) partition(ctx workflow.Context, w activities.Window, part connecto
 	}
 	r.read[w.System] += extracted.Rows
 	r.resolved.Tally = activities.AddTally(r.resolved.Tally, transformed.Tally)
-	r.serial = r.serial || transformed.Serial
+	r.transformed += transformed.Rows
+	r.parts = append(r.parts, transformedPart{
+		part: activities.Part{System: w.Index, ID: part.ID}, groups: transformed.Groups, serial: transformed.Serial,
+	})
 	return nil
+}
+
+// partsOf lists the partitions that have records of a group, in an order that
+// does not depend on which was ready first.
+func (r *run) partsOf(group int) []activities.Part {
+	var parts []activities.Part
+	for _, p := range r.parts {
+		if (group == activities.SerialGroup && p.serial) || (group >= 0 && p.groups&(1<<group) != 0) {
+			parts = append(parts, p.part)
+		}
+	}
+	slices.SortFunc(parts, func(a, b activities.Part) int {
+		return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.ID, b.ID))
+	})
+	return parts
 }
 
 // resolve settles what waits, then the serial group, then all other groups
@@ -136,9 +170,10 @@ func (r *run) resolve(ctx workflow.Context) error {
 	group := func(ctx workflow.Context, n int, what string) error {
 		var resolved activities.Resolved
 		err := workflow.ExecuteActivity(step(ctx, activities.StepResolve, what), activities.StepResolve,
-			activities.ResolveInput{Pass: r.detected.Pass, Group: n, Windows: windows}).Get(ctx, &resolved)
+			activities.ResolveInput{Pass: r.detected.Pass, Group: n, Windows: windows, Parts: r.partsOf(n)}).Get(ctx, &resolved)
 		if err == nil {
 			r.resolved.Add(resolved)
+			r.groupsDone++
 		}
 		return err
 	}
@@ -148,7 +183,7 @@ func (r *run) resolve(ctx workflow.Context) error {
 	if r.request.Settle {
 		return nil
 	}
-	if r.serial {
+	if len(r.partsOf(activities.SerialGroup)) > 0 {
 		if err := group(ctx, activities.SerialGroup, "records whose identity is new or moved"); err != nil {
 			return err
 		}
@@ -265,6 +300,7 @@ func withoutPartitions(windows []activities.Window) []activities.Window {
 
 // say adds a line to what the Web UI shows of the run.
 func (r *run) say(ctx workflow.Context, what, line string) {
+	r.now = what
 	r.lines = append(r.lines, fmt.Sprintf("- **%s** %s", what, line))
 	details := ""
 	for _, l := range r.lines {

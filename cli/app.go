@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"go.temporal.io/sdk/client"
+	sdkworker "go.temporal.io/sdk/worker"
+
+	"github.com/syncline-dev/syncline/internal/engine"
+	"github.com/syncline-dev/syncline/worker"
+)
+
+// app is what the commands share: the flags, and the house and the engine once
+// a command needs them.
+type app struct {
+	screen *screen
+	flags  struct {
+		state, definitions, env, ledger, stage, output string
+		temporalPort, uiPort                           int
+		verbose                                        bool
+	}
+	house  *worker.House
+	engine *engine.Engine
+	worker sdkworker.Worker
+	log    *slog.Logger
+}
+
+// prepare makes sense of the global flags.
+func (a *app) prepare() error {
+	switch a.flags.output {
+	case "text":
+	case "json":
+		a.screen.json = true
+	default:
+		return usage(fmt.Sprintf("-o %s: there is text and json", a.flags.output))
+	}
+	a.screen.env = a.flags.env
+	if a.flags.state == "" {
+		a.flags.state = orElse(os.Getenv("SYNCLINE_STATE"), ".syncline")
+	}
+	if a.flags.env != "" {
+		a.flags.state = filepath.Join(a.flags.state, "env", a.flags.env)
+	}
+	if a.flags.definitions == "" {
+		a.flags.definitions = orElse(os.Getenv("SYNCLINE_DEFINITIONS"), "mappings")
+	}
+	a.log = slog.New(slog.DiscardHandler)
+	if a.flags.verbose {
+		a.log = slog.New(slog.NewTextHandler(a.screen.err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	}
+	return nil
+}
+
+func (a *app) config() worker.Config {
+	return worker.Config{
+		State: a.flags.state, Definitions: a.flags.definitions, Env: a.flags.env,
+		Ledger: a.flags.ledger, Stage: a.flags.stage, Logger: a.log,
+	}
+}
+
+// openHouse opens ledger, stage and connectors, once.
+func (a *app) openHouse(ctx context.Context) (*worker.House, error) {
+	if a.house != nil {
+		return a.house, nil
+	}
+	house, err := worker.Open(ctx, a.config())
+	if err != nil {
+		return nil, err
+	}
+	a.house = house
+	return house, nil
+}
+
+// openReading opens the house for commands that write nothing: in a folder
+// where nothing was ever run, its ledger is only in memory.
+func (a *app) openReading(ctx context.Context) (*worker.House, error) {
+	if a.house != nil {
+		return a.house, nil
+	}
+	config := a.config()
+	if config.Ledger == "" {
+		if _, err := os.Stat(filepath.Join(config.State, "ledger.db")); os.IsNotExist(err) {
+			config.Memory = true
+		}
+	}
+	house, err := worker.Open(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	a.house = house
+	return house, nil
+}
+
+// openEngine connects to the running engine of the state folder, or starts one
+// for as long as the command runs; then this process is its worker too.
+func (a *app) openEngine(ctx context.Context) (*engine.Engine, error) {
+	if a.engine != nil {
+		return a.engine, nil
+	}
+	house, err := a.openHouse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, err := engine.Connect(ctx, engine.Options{
+		State: house.Config.State, TemporalPort: a.flags.temporalPort, UIPort: a.flags.uiPort, Logger: a.log,
+	})
+	if err != nil {
+		return nil, &exitError{code: exitUnreachable, err: fmt.Errorf("the engine: %w", err), next: "`syncline doctor` looks for the cause"}
+	}
+	a.engine = e
+	if e.Embedded() {
+		if err := a.startWorker(); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+func (a *app) startWorker() error {
+	a.worker = worker.New(a.engine.Client(), a.house)
+	if err := a.worker.Start(); err != nil {
+		a.worker = nil
+		return fmt.Errorf("start the worker: %w", err)
+	}
+	return nil
+}
+
+func (a *app) client() client.Client { return a.engine.Client() }
+
+// close ends what was opened: worker, engine (client, server, UI), ledger.
+func (a *app) close() {
+	if a.worker != nil {
+		a.worker.Stop()
+	}
+	if a.engine != nil {
+		if err := a.engine.Close(); err != nil {
+			a.log.Warn("close the engine", "err", err)
+		}
+	}
+	if a.house != nil {
+		if err := a.house.Close(); err != nil {
+			a.log.Warn("close the ledger", "err", err)
+		}
+	}
+	a.worker, a.engine, a.house = nil, nil, nil
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

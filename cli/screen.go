@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/mappings"
+)
+
+// screen is where a command speaks: results on out, the rest on err.
+type screen struct {
+	in       io.Reader
+	out, err io.Writer
+	// terminal: err is a terminal, so bars and colours make sense.
+	terminal bool
+	// asks: in and out are a terminal, so a person can be asked.
+	asks  bool
+	color bool
+	json  bool
+	// env stands in the first line of every output.
+	env      string
+	announce bool
+}
+
+func newScreen(in io.Reader, out, err io.Writer) *screen {
+	s := &screen{in: in, out: out, err: err, terminal: isTerminal(err), asks: isTerminal(out) && isTerminalIn(in)}
+	s.color = isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return s
+}
+
+func isTerminal(w io.Writer) bool {
+	f, is := w.(*os.File)
+	return is && term.IsTerminal(int(f.Fd()))
+}
+
+func isTerminalIn(r io.Reader) bool {
+	f, is := r.(*os.File)
+	return is && term.IsTerminal(int(f.Fd()))
+}
+
+// say prints a line of a result; the environment comes before the first.
+func (s *screen) say(format string, args ...any) {
+	s.head(s.out)
+	fmt.Fprintf(s.out, format+"\n", args...)
+}
+
+// note prints a line of progress.
+func (s *screen) note(format string, args ...any) {
+	fmt.Fprintf(s.err, format+"\n", args...)
+}
+
+func (s *screen) head(w io.Writer) {
+	if s.env != "" && !s.announce && !s.json {
+		fmt.Fprintf(w, "environment: %s\n", s.env)
+	}
+	s.announce = true
+}
+
+// print prints an object as one line of JSON.
+func (s *screen) print(v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.out, string(text))
+	return err
+}
+
+// paint colours text on a terminal.
+func (s *screen) paint(code, text string) string {
+	if !s.color {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (s *screen) bold(text string) string   { return s.paint("1", text) }
+func (s *screen) dim(text string) string    { return s.paint("2", text) }
+func (s *screen) red(text string) string    { return s.paint("31", text) }
+func (s *screen) green(text string) string  { return s.paint("32", text) }
+func (s *screen) yellow(text string) string { return s.paint("33", text) }
+
+// exit tells an error, if there is one, and gives the exit code.
+func (s *screen) exit(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	code, next := exitFailed, ""
+	var coded *exitError
+	if errors.As(err, &coded) {
+		code, next = coded.code, coded.next
+	} else {
+		code = codeOfKind(err)
+	}
+	text := strings.TrimSpace(err.Error())
+	if isUsage(text) {
+		code = exitUsage
+	}
+	if text != "" {
+		fmt.Fprintln(s.err, "error: "+text)
+	}
+	if next != "" {
+		fmt.Fprintln(s.err, "next:  "+next)
+	}
+	return code
+}
+
+// isUsage knows cobra's own complaints, which have no type.
+func isUsage(text string) bool {
+	for _, start := range []string{"unknown command", "accepts ", "requires at least", "requires at most", "invalid argument"} {
+		if strings.HasPrefix(text, start) {
+			return true
+		}
+	}
+	return false
+}
+
+func codeOfKind(err error) int {
+	var problems mappings.Problems
+	if errors.As(err, &problems) {
+		return exitFailed
+	}
+	var known *connectors.Error
+	if !errors.As(err, &known) {
+		return exitFailed
+	}
+	return codeOf(known.Kind)
+}
+
+func codeOf(kind connectors.Kind) int {
+	switch kind {
+	case connectors.Transient, connectors.Unauthorized, connectors.RateLimited:
+		return exitUnreachable
+	case connectors.NotFound, connectors.Conflict, connectors.SchemaChanged, connectors.BadRecord,
+		connectors.Incomplete, connectors.Fenced, connectors.Permanent:
+		return exitFailed
+	default:
+		return exitFailed
+	}
+}
