@@ -39,7 +39,7 @@ func openDatabase(dir, namespace string) (*config.SQL, error) {
 	db.ConnectAttributes["journal_mode"] = "wal"
 	db.ConnectAttributes["synchronous"] = "full"
 
-	ns, err := sqlite.NewNamespaceConfig(clusterName, namespace, false, searchAttributes)
+	ns, err := sqlite.NewNamespaceConfig(clusterName, namespace, false, searchAttributes())
 	if err != nil {
 		return nil, fmt.Errorf("describe the namespace %s: %w", namespace, err)
 	}
@@ -78,10 +78,13 @@ func sqlConfig(path string) *config.SQL {
 }
 
 // searchAttributes are what the Web UI and 'temporal workflow list' can filter by.
-var searchAttributes = map[string]enumspb.IndexedValueType{
-	"SyncName":  enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-	"Trigger":   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-	"Outcome":   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-	"Conflicts": enumspb.INDEXED_VALUE_TYPE_INT,
-	"Applied":   enumspb.INDEXED_VALUE_TYPE_INT,
+// Trigger is a word of the query language, so queries write it in backquotes.
+func searchAttributes() map[string]enumspb.IndexedValueType {
+	return map[string]enumspb.IndexedValueType{
+		"SyncName":  enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		"Trigger":   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		"Outcome":   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		"Conflicts": enumspb.INDEXED_VALUE_TYPE_INT,
+		"Applied":   enumspb.INDEXED_VALUE_TYPE_INT,
+	}
 }

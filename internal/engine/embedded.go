@@ -74,7 +74,7 @@ func start(ctx context.Context, dir string, lock *flock.Flock, o Options) (_ *En
 // record where they are.
 func (e *embedded) listen(ctx context.Context, o Options, db *config.SQL, r *record) error {
 	defer lockPorts(ctx)()
-	p, err := choosePorts(o)
+	p, err := choosePorts(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,8 @@ func connect(t *testing.T, o engine.Options) *engine.Engine {
 }
 
 // shared is the engine of the tests that need no engine of their own.
+//
+//nolint:gochecknoglobals // an engine takes half a second and a hundred goroutines
 var shared = sync.OnceValues(func() (*engine.Engine, error) {
 	dir, err := os.MkdirTemp("", "syncline-engine-")
 	if err != nil {
@@ -66,6 +68,7 @@ var shared = sync.OnceValues(func() (*engine.Engine, error) {
 	return e, nil
 })
 
+//nolint:gochecknoglobals // set by shared, called by TestMain
 var closeShared = func() error { return nil }
 
 func TestStartsInAnyFolder(t *testing.T) {
@@ -79,7 +82,9 @@ func TestStartsInAnyFolder(t *testing.T) {
 		require.Equal(t, "default", e.Namespace())
 		_, err = e.Client().CheckHealth(t.Context(), &client.CheckHealthRequest{})
 		require.NoError(t, err)
-		resp, err := http.Get(e.UIURL())
+		page, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.WorkflowURL("a/b", ""), http.NoBody)
+		require.NoError(t, err)
+		resp, err := http.DefaultClient.Do(page)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -88,7 +93,7 @@ func TestStartsInAnyFolder(t *testing.T) {
 		require.NoError(t, e.Close(), "closing twice")
 		require.NoFileExists(t, filepath.Join(state, "engine", "engine.json"))
 		require.FileExists(t, filepath.Join(state, "engine", "temporal-1.32.1.db"))
-		_, err = net.DialTimeout("tcp", e.Address(), time.Second)
+		_, err = (&net.Dialer{}).DialContext(t.Context(), "tcp", e.Address())
 		require.Error(t, err, "the server has ended")
 	}
 }
@@ -129,7 +134,7 @@ func TestSearchAttributesAreUsable(t *testing.T) {
 
 func TestTakenPortIsNamed(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	port := l.Addr().(*net.TCPAddr).Port

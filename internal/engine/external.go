@@ -54,8 +54,7 @@ func connectExternal(ctx context.Context, o Options, target client.Options) (*En
 // registers our search attributes, without which our workflows cannot run.
 func prepareExternal(ctx context.Context, c client.Client, namespace string) error {
 	_, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
-	var missing *serviceerror.NamespaceNotFound
-	if errors.As(err, &missing) {
+	if _, missing := errors.AsType[*serviceerror.NamespaceNotFound](err); missing {
 		return fmt.Errorf("%w: it has no namespace %[2]q; create it with: temporal operator namespace create --namespace %[2]s --retention 720h",
 			ErrUnreachable, namespace)
 	}

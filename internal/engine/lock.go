@@ -44,7 +44,7 @@ type record struct {
 
 func readRecord(dir string) (record, error) {
 	var r record
-	text, err := os.ReadFile(filepath.Join(dir, recordName))
+	text, err := os.ReadFile(filepath.Join(dir, recordName)) //nolint:gosec // the state folder is the user's word
 	if err != nil {
 		return r, fmt.Errorf("read the engine's record: %w", err)
 	}

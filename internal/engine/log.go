@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -24,7 +23,7 @@ func openLog(dir string) (*os.File, error) {
 			return nil, fmt.Errorf("turn over the engine's log: %w", err)
 		}
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the state folder is the user's word
 	if err != nil {
 		return nil, fmt.Errorf("open the engine's log: %w", err)
 	}
@@ -68,11 +67,8 @@ func (l serverLog) Fatal(msg string, tags ...tag.Tag) {
 	if l.state.started.Load() {
 		panic("temporal server: " + msg)
 	}
-	for _, t := range tags {
-		msg += fmt.Sprintf(" %s=%v", t.Key(), t.Value())
-	}
 	select {
-	case l.state.fatal <- errors.New(msg):
+	case l.state.fatal <- fmt.Errorf("%s %v", msg, attributes(tags)):
 	default: // one is enough
 	}
 	select {}

@@ -33,21 +33,21 @@ type ports struct {
 
 // choosePorts looks for free ports. The caller holds the ports lock until the server
 // listens.
-func choosePorts(o Options) (ports, error) {
+func choosePorts(ctx context.Context, o Options) (ports, error) {
 	var p ports
 	var err error
 	taken := map[int]bool{}
-	if p.temporal, err = choose(o.Host, o.TemporalPort, firstTemporalPort, "--temporal-port", taken); err != nil {
+	if p.temporal, err = choose(ctx, o.Host, o.TemporalPort, firstTemporalPort, "--temporal-port", taken); err != nil {
 		return p, err
 	}
 	if !o.NoUI {
-		if p.ui, err = choose(o.Host, o.UIPort, firstUIPort, "--ui-port", taken); err != nil {
+		if p.ui, err = choose(ctx, o.Host, o.UIPort, firstUIPort, "--ui-port", taken); err != nil {
 			return p, err
 		}
 	}
 	for _, inner := range []*int{&p.history, &p.matching, &p.worker} {
-		from := firstInnerPort + rand.IntN(lastInnerPort-firstInnerPort-portsToTry)
-		if *inner, err = choose("127.0.0.1", 0, from, "", taken); err != nil {
+		from := firstInnerPort + rand.IntN(lastInnerPort-firstInnerPort-portsToTry) //nolint:gosec // nobody need be kept from guessing it
+		if *inner, err = choose(ctx, inside, 0, from, "", taken); err != nil {
 			return p, err
 		}
 	}
@@ -56,9 +56,9 @@ func choosePorts(o Options) (ports, error) {
 
 // choose returns the port that was asked for, which must be free, or else the first
 // free one from a number upward, and notes it in taken.
-func choose(host string, asked, from int, flag string, taken map[int]bool) (int, error) {
+func choose(ctx context.Context, host string, asked, from int, flag string, taken map[int]bool) (int, error) {
 	if asked != 0 {
-		if taken[asked] || !free(host, asked) {
+		if taken[asked] || !free(ctx, host, asked) {
 			return 0, fmt.Errorf("%w: something else listens on %s; choose another with %s, or leave it out for a free one",
 				ErrPortTaken, net.JoinHostPort(host, strconv.Itoa(asked)), flag)
 		}
@@ -66,7 +66,7 @@ func choose(host string, asked, from int, flag string, taken map[int]bool) (int,
 		return asked, nil
 	}
 	for port := from; port < from+portsToTry; port++ {
-		if !taken[port] && free(host, port) {
+		if !taken[port] && free(ctx, host, port) {
 			taken[port] = true
 			return port, nil
 		}
@@ -74,8 +74,8 @@ func choose(host string, asked, from int, flag string, taken map[int]bool) (int,
 	return 0, fmt.Errorf("%w: none of the ports %d to %d on %s is free", ErrPortTaken, from, from+portsToTry-1, host)
 }
 
-func free(host string, port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+func free(ctx context.Context, host string, port int) bool {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return false
 	}

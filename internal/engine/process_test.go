@@ -40,7 +40,7 @@ func Count(ctx workflow.Context) (int, error) {
 }
 
 // added hears of each activity at its start.
-var added = make(chan struct{}, 1000)
+var added = make(chan struct{}, 1000) //nolint:gochecknoglobals // an activity that is a plain function has nothing else
 
 func Add(_ context.Context, a, b int) (int, error) {
 	select {
@@ -92,7 +92,7 @@ func spawn(t *testing.T, role, state string) *process {
 	t.Helper()
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), exe)
+	cmd := exec.CommandContext(t.Context(), exe) //nolint:gosec // this very program
 	cmd.Env = append(os.Environ(), "SYNCLINE_ENGINE_TEST_ROLE="+role, "SYNCLINE_ENGINE_TEST_STATE="+state)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
@@ -170,6 +170,8 @@ func TestKilledEngineGoesOn(t *testing.T) {
 // TestSignalLatency logs how long a signal takes to the start of its activity. With
 // the server's own settings it is 262 ms; the limit only tells the two apart on a
 // machine that is busy with other tests.
+//
+//nolint:paralleltest // others would be measured, too
 func TestSignalLatency(t *testing.T) {
 	e := connect(t, engine.Options{State: t.TempDir(), NoUI: true})
 	w, err := startWorker(e.Client())

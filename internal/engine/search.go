@@ -31,7 +31,7 @@ func ensureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 		return fmt.Errorf("list the search attributes of %q: %w", namespace, err)
 	}
 	missing := map[string]enumspb.IndexedValueType{}
-	for name, kind := range searchAttributes {
+	for name, kind := range searchAttributes() {
 		switch got, ok := have.GetCustomAttributes()[name]; {
 		case !ok:
 			missing[name] = kind
@@ -43,8 +43,8 @@ func ensureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 		_, err := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 			Namespace: namespace, SearchAttributes: missing,
 		})
-		var exists *serviceerror.AlreadyExists
-		if err != nil && !errors.As(err, &exists) { // another Syncline may be as fast as we are
+		// Another Syncline may have been as fast as we are.
+		if _, exists := errors.AsType[*serviceerror.AlreadyExists](err); err != nil && !exists {
 			return fmt.Errorf("register search attributes in %q: %w; somebody with the right to do so can run: %s",
 				namespace, err, registration(namespace, missing))
 		}
@@ -67,7 +67,7 @@ func ensureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 // usable fails while a query with all of our search attributes does.
 func usable(ctx context.Context, c client.Client, namespace string) error {
 	var terms []string
-	for _, name := range slices.Sorted(maps.Keys(searchAttributes)) {
+	for _, name := range slices.Sorted(maps.Keys(searchAttributes())) {
 		// Quoted, for Trigger is a word of the query language.
 		terms = append(terms, "`"+name+"` IS NOT NULL")
 	}
@@ -82,9 +82,10 @@ func usable(ctx context.Context, c client.Client, namespace string) error {
 
 // registration is the command that registers search attributes.
 func registration(namespace string, attributes map[string]enumspb.IndexedValueType) string {
-	command := "temporal operator search-attribute create --namespace " + namespace
+	var command strings.Builder
+	command.WriteString("temporal operator search-attribute create --namespace " + namespace)
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
-		command += fmt.Sprintf(" --name %s --type %s", name, attributes[name])
+		fmt.Fprintf(&command, " --name %s --type %s", name, attributes[name])
 	}
-	return command
+	return command.String()
 }

@@ -20,23 +20,25 @@ import (
 
 // settings of the running server. The keys are typed because the server ignores
 // unknown names in silence.
-var settings = dynamicconfig.StaticClient{
-	// At its default of 20 polls a second each hand-over from one queue to the next
-	// waits up to 50 ms, and a signal reaches its activity after 262 ms.
-	dynamicconfig.TransferProcessorMaxPollRPS.Key():   2000,
-	dynamicconfig.TimerProcessorMaxPollRPS.Key():      2000,
-	dynamicconfig.VisibilityProcessorMaxPollRPS.Key(): 2000,
-	// One process needs no more, and with several a task may land where no poller
-	// waits and be forwarded.
-	dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
-	dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
-	// 10 a second by default, which a person with the Web UI open and a script that
-	// polls reach together.
-	dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 200,
-	// The default of 128,000 cached workflows is meant for a cluster.
-	dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): 8192,
-	// The version check calls a server on the Internet.
-	dynamicconfig.EnableServerVersionCheck.Key(): false,
+func settings() dynamicconfig.StaticClient {
+	return dynamicconfig.StaticClient{
+		// At its default of 20 polls a second each hand-over from one queue to the next
+		// waits up to 50 ms, and a signal reaches its activity after 262 ms.
+		dynamicconfig.TransferProcessorMaxPollRPS.Key():   2000,
+		dynamicconfig.TimerProcessorMaxPollRPS.Key():      2000,
+		dynamicconfig.VisibilityProcessorMaxPollRPS.Key(): 2000,
+		// One process needs no more, and with several a task may land where no poller
+		// waits and be forwarded.
+		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
+		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
+		// 10 a second by default, which a person with the Web UI open and a script that
+		// polls reach together.
+		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 200,
+		// The default of 128,000 cached workflows is meant for a cluster.
+		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): 8192,
+		// The version check calls a server on the Internet.
+		dynamicconfig.EnableServerVersionCheck.Key(): false,
+	}
 }
 
 // server is a Temporal server in this process.
@@ -109,7 +111,7 @@ func options(c *config.Config, p ports, host string, logger serverLog) []tempora
 		temporal.WithLogger(logger),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return authorization.NewNoopClaimMapper() }),
-		temporal.WithDynamicConfigClient(settings),
+		temporal.WithDynamicConfigClient(settings()),
 	}
 }
 

@@ -20,9 +20,9 @@ func TestServerThatCannotListenIsAnError(t *testing.T) {
 		dir := t.TempDir()
 		db, err := openDatabase(dir, "default")
 		require.NoError(t, err)
-		p, err := choosePorts(Options{Host: "127.0.0.1", NoUI: true})
+		p, err := choosePorts(t.Context(), Options{Host: "127.0.0.1", NoUI: true})
 		require.NoError(t, err)
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = l.Close() })
 		*port(&p) = l.Addr().(*net.TCPAddr).Port
@@ -34,6 +34,8 @@ func TestServerThatCannotListenIsAnError(t *testing.T) {
 // TestNoFileIsLeftOpen starts and closes engines and looks for open files and
 // sockets that grow with their number. (Goroutines do grow, by a hundred an engine:
 // the server leaves those of its own workers.)
+//
+//nolint:paralleltest // others' files would be counted
 func TestNoFileIsLeftOpen(t *testing.T) {
 	const fds = "/proc/self/fd"
 	if _, err := os.Stat(fds); err != nil {

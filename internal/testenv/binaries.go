@@ -37,8 +37,8 @@ func candidates() []string {
 	var dirs []string
 	if path, err := exec.LookPath("initdb"); err == nil {
 		// initdb looks for postgres and its share folder beside its real self.
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			dirs = append(dirs, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(target))
 		}
 	}
 	for _, pattern := range []string{
@@ -74,7 +74,7 @@ func versionIn(path string) int {
 
 func hasServer(dir string) bool {
 	for _, name := range []string{"initdb", "postgres"} {
-		info, err := os.Stat(filepath.Join(dir, name))
+		info, err := os.Stat(filepath.Join(dir, name)) //nolint:gosec // the folder is the user's own word
 		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
 			return false
 		}

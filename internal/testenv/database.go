@@ -23,7 +23,7 @@ type Database struct {
 }
 
 // shared holds the servers of this process by their options.
-var shared = struct {
+var shared = struct { //nolint:gochecknoglobals // the servers belong to the process, as the watchdogs do
 	sync.Mutex
 	servers map[string]*Server
 	errors  map[string]error
@@ -33,30 +33,30 @@ var shared = struct {
 // whoever is still connected. At most one Options may be given; tests of one process
 // that ask for the same options share a server. Without PostgreSQL's programs the
 // test fails and says what to install.
-func Postgres(t testing.TB, options ...Options) *Database {
-	t.Helper()
+func Postgres(tb testing.TB, options ...Options) *Database {
+	tb.Helper()
 	var o Options
 	switch len(options) {
 	case 0:
 	case 1:
 		o = options[0]
 	default:
-		t.Fatal("testenv.Postgres takes at most one Options")
+		tb.Fatal("testenv.Postgres takes at most one Options")
 	}
 	server, err := sharedServer(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	db, err := server.CreateDatabase(t.Context())
+	db, err := server.CreateDatabase(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		// The test's own context is over by now.
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if err := db.Drop(ctx); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return db
@@ -108,21 +108,21 @@ func (d *Database) Drop(ctx context.Context) error {
 }
 
 // Exec runs statements, several of them in one text if need be, or fails the test.
-func (d *Database) Exec(t testing.TB, sql string) {
-	t.Helper()
-	if err := run(t.Context(), d.URL, sql); err != nil {
-		t.Fatalf("%v\nin: %s", err, sql)
+func (d *Database) Exec(tb testing.TB, sql string) {
+	tb.Helper()
+	if err := run(tb.Context(), d.URL, sql); err != nil {
+		tb.Fatalf("%v\nin: %s", err, sql)
 	}
 }
 
 // Conn opens a connection that is closed at the test's end.
-func (d *Database) Conn(t testing.TB) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), d.URL)
+func (d *Database) Conn(tb testing.TB) *pgx.Conn {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), d.URL)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	tb.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
 }
 

@@ -73,7 +73,7 @@ func StartPostgres(ctx context.Context, options Options) (*Server, error) {
 	}
 	// Between finding a free port and using it somebody else may take it.
 	for range 5 {
-		if err = s.choosePort(); err != nil {
+		if err = s.choosePort(ctx); err != nil {
 			break
 		}
 		if err = s.Start(ctx); err == nil || !strings.Contains(err.Error(), "could not bind") {
@@ -106,7 +106,7 @@ func (s *Server) initialise(ctx context.Context) error {
 		}
 		args = append(args, "--pwfile="+file)
 	}
-	out, err := command(s.dir, filepath.Join(s.Bin, "initdb"), args...).CombinedOutput()
+	out, err := command(ctx, s.dir, filepath.Join(s.Bin, "initdb"), args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("initdb in %s: %w\n%s", s.dir, err, out)
 	}
@@ -116,11 +116,11 @@ func (s *Server) initialise(ctx context.Context) error {
 		}
 		// The data folder is the server user's alone; clients read this copy.
 		s.CAFile = filepath.Join(s.dir, "ca.crt")
-		pem, err := os.ReadFile(filepath.Join(data, "server.crt"))
+		pem, err := os.ReadFile(filepath.Join(data, "server.crt")) //nolint:gosec // our own folder
 		if err != nil {
 			return fmt.Errorf("read the certificate: %w", err)
 		}
-		if err := os.WriteFile(s.CAFile, pem, 0o644); err != nil {
+		if err := os.WriteFile(s.CAFile, pem, 0o600); err != nil { //nolint:gosec // our own folder
 			return fmt.Errorf("write the certificate: %w", err)
 		}
 	}
@@ -132,7 +132,7 @@ func (s *Server) initialise(ctx context.Context) error {
 
 // configure writes what is ours into postgresql.conf and pg_hba.conf.
 func (s *Server) configure(data string) error {
-	settings := map[string]string{
+	settings := map[string]string{ //nolint:gosec // no password here
 		"listen_addresses":        "127.0.0.1",
 		"unix_socket_directories": "", // their paths may not be longer than 107 bytes
 		"max_connections":         "200",
@@ -171,7 +171,7 @@ func (s *Server) configure(data string) error {
 }
 
 func appendTo(path, text string) error {
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // our own folder
 	if err != nil {
 		return fmt.Errorf("configure postgres: %w", err)
 	}
@@ -183,8 +183,8 @@ func appendTo(path, text string) error {
 }
 
 // choosePort finds a free port, sets it and derives the URL.
-func (s *Server) choosePort() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func (s *Server) choosePort(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("find a free port: %w", err)
 	}
@@ -212,7 +212,8 @@ func (s *Server) choosePort() error {
 // Start starts the server again after Stop or Crash, on the same port with the same
 // data, and returns when it answers.
 func (s *Server) Start(ctx context.Context) error {
-	p, err := startProcess(filepath.Join(s.Bin, "postgres"), s.dir)
+	// ctx bounds the start, not the server.
+	p, err := startProcess(context.WithoutCancel(ctx), filepath.Join(s.Bin, "postgres"), s.dir)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ func TestPostgresGivesEachTestItsOwnDatabase(t *testing.T) {
 	require.ErrorContains(t, err, `relation "a" does not exist`)
 }
 
+//nolint:tparallel // the subtest's end is what is looked at
 func TestPostgresDropsTheDatabaseThoughSomebodyIsConnected(t *testing.T) {
 	t.Parallel()
 	var name string
@@ -59,7 +60,7 @@ func TestPostgresDropsTheDatabaseThoughSomebodyIsConnected(t *testing.T) {
 
 func TestPostgresRefusesAWrongPassword(t *testing.T) {
 	t.Parallel()
-	db := testenv.Postgres(t, testenv.Options{Password: "p@ss/w:rd 1"})
+	db := testenv.Postgres(t, testenv.Options{Password: "p@ss/w:rd 1"}) //nolint:gosec // it opens nothing
 	config, err := pgx.ParseConfig(db.URL)
 	require.NoError(t, err)
 	config.Password = "wrong"
@@ -124,11 +125,11 @@ func TestKilledProcessLeavesNoServerBehind(t *testing.T) {
 	t.Parallel()
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	tmp, err := os.MkdirTemp("", "syncline-killed-")
+	tmp, err := os.MkdirTemp("", "syncline-killed-") //nolint:usetesting // the server's user may not enter t.TempDir
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(tmp, 0o777)) // the server's user removes its folder from it
 	t.Cleanup(func() { _ = os.RemoveAll(tmp) })
-	cmd := exec.CommandContext(t.Context(), exe)
+	require.NoError(t, os.Chmod(tmp, 0o777))     //nolint:gosec // the server's user removes its folder from it
+	cmd := exec.CommandContext(t.Context(), exe) //nolint:gosec // this very program
 	cmd.Env = append(os.Environ(), "SYNCLINE_TESTENV_CHILD=1", "TMPDIR="+tmp)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

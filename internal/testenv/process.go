@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -26,16 +27,16 @@ type process struct {
 
 // startProcess runs the server whose data lie in dir/data. Its messages go to
 // dir/log.
-func startProcess(program, dir string) (*process, error) {
+func startProcess(ctx context.Context, program, dir string) (*process, error) {
 	if err := os.Remove(filepath.Join(dir, "exited")); err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("start postgres: %w", err)
 	}
-	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
 	if err != nil {
 		return nil, fmt.Errorf("open the server's log: %w", err)
 	}
-	defer log.Close()
-	cmd := command(dir, "/bin/sh", "-c", watchdogScript, "syncline-watchdog", program, dir)
+	defer func() { _ = log.Close() }() // the watchdog has its own by then
+	cmd := command(ctx, dir, "/bin/sh", "-c", watchdogScript, "syncline-watchdog", program, dir)
 	cmd.Stdout, cmd.Stderr = log, log
 	owner, err := cmd.StdinPipe()
 	if err != nil {
@@ -70,8 +71,8 @@ func (p *process) end(word string) error {
 // command prepares a program that runs in dir, as a user to whom PostgreSQL does
 // not object, out of reach of a terminal's Ctrl-C (the watchdog cleans up then)
 // and without the PG* variables of the person who runs the tests.
-func command(dir, name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
+func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // our own words
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if who := serverUser(); who != nil {
