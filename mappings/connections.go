@@ -29,7 +29,7 @@ func ParseConnections(file string, src []byte) (map[string]*Connection, Problems
 	docs, problems := splitDocuments(file, src)
 	connections := map[string]*Connection{}
 	for i, doc := range docs {
-		p := &decoder{doc: doc}
+		p := &decoder{doc: doc, private: true}
 		if i > 0 {
 			p.fail(Pos{File: file, Line: doc.first, Col: 1}, "a connections file has one document")
 		} else if root, ok := p.tree(); ok {

@@ -183,6 +183,7 @@ type decoder struct {
 	repairs  []repair
 	problems Problems
 	field    string // of the row that is being read
+	private  bool   // nothing of the file may be shown
 	later    []Text
 }
 

@@ -46,13 +46,20 @@ func (k nodeKind) String() string {
 
 // tree parses the document's YAML. When it reports false, a problem says why.
 func (p *decoder) tree() (*node, bool) {
-	traps := p.scanTraps()
+	traps, stop := p.scanTraps()
+	if stop {
+		return nil, false
+	}
 	text := strings.Join(p.doc.repaired(p.repairs), "\n")
 	file, err := parseYAML(text)
 	var bad *yamlFault
 	if errors.As(err, &bad) {
 		if !traps { // a trap's message is nearer to the truth than the parser's
-			p.fail(p.at(bad.token), "%s", bad.message).Hint = "if this is an expression, quote it"
+			message := bad.message
+			if p.private {
+				message = "this cannot be read as YAML"
+			}
+			p.fail(p.at(bad.token), "%s", message).Hint = "if this is an expression, quote it"
 		}
 		return nil, false
 	}
