@@ -1,0 +1,88 @@
+package conformance
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+func describing() []check {
+	return []check{
+		{"describe/columns and keys", nil, describeColumns},
+		{"describe/login refused", func(f features) string { return unless(f.login, "there is no login") }, loginRefused},
+		{"describe/not found", func(f features) string { return unless(f.absent, "the subject names no absent object") }, notFound},
+		{"describe/makes what is not there", func(f features) string { return unless(f.create, "it makes no objects") }, creates},
+	}
+}
+
+func describeColumns(tb testing.TB, s *suite) {
+	table := s.people(3)
+	o := s.open(tb, s.New(tb, table))
+	d, err := o.Describe(tb.Context())
+	require.NoError(tb, err)
+	require.Equal(tb, table.Schema.Names(), d.Schema.Names(), "the columns in the system's own order")
+	require.Equal(tb, table.Key, d.Key)
+	require.NotEmpty(tb, d.Identity)
+	require.NotEmpty(tb, d.Can.Modes, "at least one way of detecting changes")
+	require.Contains(tb, d.Can.Modes, connectors.ModeSnapshot, "everything can be listed")
+	for _, mode := range d.Can.SeesDeletes {
+		require.Contains(tb, d.Can.Modes, mode)
+	}
+	if d.Can.Writable {
+		require.Positive(tb, d.Can.BatchRows)
+	}
+	require.Equal(tb, s.sink, d.Can.Writable, "a sink says that it can be written")
+	for i, f := range d.Schema.Fields {
+		want := table.Schema.Fields[i].Type.Kind
+		if f.Type.Kind != record.Any && f.Type.Kind != want {
+			require.Contains(tb, lossless[want], f.Type.Kind, "column %q is a %s", f.Name, f.Type)
+		}
+	}
+	again, err := s.open(tb, s.New(tb, table)).Describe(tb.Context())
+	require.NoError(tb, err)
+	require.Equal(tb, d.Schema.Names(), again.Schema.Names())
+}
+
+// lossless are the kinds that can stand for another without loss, in systems
+// that do not have it.
+var lossless = map[record.Kind][]record.Kind{ //nolint:gochecknoglobals // a constant table
+	record.KindInt:       {record.KindDecimal, record.KindString},
+	record.KindDecimal:   {record.KindString},
+	record.KindTimestamp: {record.KindString},
+}
+
+func loginRefused(tb testing.TB, s *suite) {
+	err := s.LoginRefused(tb)
+	requireKind(tb, connectors.Unauthorized, err)
+}
+
+func notFound(tb testing.TB, s *suite) {
+	requireKind(tb, connectors.NotFound, s.NotFound(tb))
+}
+
+func creates(tb testing.TB, s *suite) {
+	table := s.people(0)
+	table.Absent = true
+	fixture := s.New(tb, table)
+	o := s.open(tb, fixture)
+	d, err := o.Describe(tb.Context())
+	require.NoError(tb, err)
+	require.Empty(tb, d.Schema.Fields, "what is not there has no columns")
+	creator, _ := connectors.As[connectors.Creator](o)
+	for range 2 {
+		require.NoError(tb, creator.Create(tb.Context(), table.Schema, table.Key))
+	}
+	d, err = o.Describe(tb.Context())
+	require.NoError(tb, err)
+	require.Equal(tb, slices.Sorted(slices.Values(table.Schema.Names())), slices.Sorted(slices.Values(d.Schema.Names())))
+	writes := s.creations(table, s.person(1, 1))
+	results, err := sink(tb, o).Apply(tb.Context(), writes)
+	require.NoError(tb, err)
+	require.Equal(tb, connectors.Done, results[0].Status)
+	require.NoError(tb, creator.Create(tb.Context(), table.Schema, table.Key), "making it again changes nothing")
+	require.Len(tb, fixture.Rows(tb), 1)
+}
