@@ -1,0 +1,325 @@
+package sqlite
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/syncline-dev/syncline/connectors/sqlite/bare"
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// decoding is what the definition says about cells of one database.
+type decoding struct {
+	formats record.Formats
+	// unit is how many microseconds one unit of an integer timestamp is; 0
+	// means that timestamps are text and an integer is a fault.
+	unit int64
+}
+
+// codec reads and writes the cells of one column. A cell that does not fit the
+// declared type is never converted in silence: it makes the row bad.
+type codec struct {
+	decoding
+	kind     record.Kind
+	typ      record.Type
+	affinity affinity
+	style    style
+}
+
+// value decodes a cell of the current row; bad says why it cannot be.
+func (c *codec) value(s *bare.Stmt, i int) (v record.Value, bad string) {
+	class := s.Class(i)
+	if class == bare.Null {
+		return nil, ""
+	}
+	switch c.kind {
+	case record.KindInt:
+		if class == bare.Integer {
+			return s.Int(i), ""
+		}
+	case record.KindString:
+		if class == bare.Text {
+			return text(s, i)
+		}
+	case record.KindFloat:
+		if class == bare.Float || class == bare.Integer {
+			return record.Float(s.Float(i)), ""
+		}
+	case record.KindDecimal:
+		return c.decimal(s, i, class)
+	case record.KindBool:
+		return c.boolean(s, i, class)
+	case record.KindTimestamp, record.KindDate, record.KindTime:
+		return c.moment(s, i, class)
+	case record.KindBytes:
+		if class == bare.Blob {
+			return record.Bytes(s.BlobView(i)), ""
+		}
+	case record.KindUUID:
+		return c.uuid(s, i, class)
+	case record.KindJSON:
+		if class != bare.Blob {
+			return parsed(record.CanonicalJSON([]byte(s.TextView(i))))
+		}
+	case record.Any:
+		return anything(s, i, class)
+	case record.KindList, record.KindSet, record.KindRef:
+	}
+	return nil, c.unfit(class)
+}
+
+func (c *codec) unfit(class bare.Class) string {
+	names := map[bare.Class]string{bare.Integer: "an integer", bare.Float: "a float", bare.Text: "text", bare.Blob: "a blob"}
+	return "expected " + c.typ.String() + ", found " + names[class]
+}
+
+func parsed(v record.Value, err error) (record.Value, string) {
+	if err != nil {
+		return nil, err.Error()
+	}
+	return v, ""
+}
+
+func text(s *bare.Stmt, i int) (record.Value, string) {
+	view := s.TextView(i)
+	if !utf8.ValidString(view) {
+		return nil, "not valid UTF-8"
+	}
+	return strings.Clone(view), ""
+}
+
+func anything(s *bare.Stmt, i int, class bare.Class) (record.Value, string) {
+	switch class {
+	case bare.Integer:
+		return s.Int(i), ""
+	case bare.Float:
+		return record.Float(s.Float(i)), ""
+	case bare.Blob:
+		return record.Bytes(s.BlobView(i)), ""
+	case bare.Text, bare.Null:
+	}
+	return text(s, i)
+}
+
+// decimal takes a float for the shortest decimal that it stands for; where that
+// has more digits than declared, for the 15 digits that SQLite itself prints:
+// 0.1 + 0.2 in a DECIMAL(12,2) is 0.3.
+func (c *codec) decimal(s *bare.Stmt, i int, class bare.Class) (record.Value, string) {
+	switch class {
+	case bare.Integer:
+		return parsed(record.Convert(c.typ, record.DecimalOfInt(s.Int(i))))
+	case bare.Float:
+		f := s.Float(i)
+		v, err := record.Convert(c.typ, f)
+		if err == nil {
+			return v, ""
+		}
+		short, parseErr := record.ParseDecimal(strconv.FormatFloat(f, 'g', 15, 64))
+		if parseErr != nil {
+			return nil, err.Error()
+		}
+		if v, shortErr := record.Convert(c.typ, short); shortErr == nil {
+			return v, ""
+		}
+		return nil, err.Error()
+	case bare.Text:
+		v, err := c.formats.Parse(c.typ, s.Text(i))
+		return parsed(v, err)
+	case bare.Blob, bare.Null:
+	}
+	return nil, c.unfit(class)
+}
+
+func (c *codec) boolean(s *bare.Stmt, i int, class bare.Class) (record.Value, string) {
+	switch {
+	case class == bare.Integer:
+		if n := s.Int(i); n == 0 || n == 1 {
+			return n == 1, ""
+		}
+		return nil, "expected 0 or 1"
+	case class == bare.Text && c.formats.True != "":
+		return parsed(c.formats.Parse(c.typ, s.Text(i)))
+	default:
+		return nil, c.unfit(class)
+	}
+}
+
+// moment reads dates and times: text, or integers where the definition says in
+// which unit they count.
+func (c *codec) moment(s *bare.Stmt, i int, class bare.Class) (record.Value, string) {
+	if class == bare.Integer && c.unit > 0 && c.kind != record.KindTime {
+		n := s.Int(i)
+		at := record.Timestamp(n * c.unit)
+		if int64(at)/c.unit != n {
+			return nil, "beyond the range of timestamps"
+		}
+		return parsed(record.Convert(c.typ, at))
+	}
+	if class != bare.Text {
+		return nil, c.unfit(class)
+	}
+	view := s.TextView(i)
+	if c.formats.Date == "" && c.formats.Timestamp == "" {
+		switch c.kind {
+		case record.KindTimestamp:
+			if at, ok := isoTimestamp(view); ok {
+				return at, ""
+			}
+		case record.KindDate:
+			if day, ok := isoDate(view); ok {
+				return day, ""
+			}
+		}
+	}
+	return parsed(c.formats.Parse(c.typ, strings.Clone(view)))
+}
+
+func (c *codec) uuid(s *bare.Stmt, i int, class bare.Class) (record.Value, string) {
+	switch class {
+	case bare.Text:
+		return parsed(record.ParseUUID(s.Text(i)))
+	case bare.Blob:
+		if raw := s.BlobView(i); len(raw) == len(record.UUID{}) {
+			return record.UUID([]byte(raw)), ""
+		}
+		return nil, "expected a UUID of 16 bytes"
+	case bare.Integer, bare.Float, bare.Null:
+	}
+	return nil, c.unfit(class)
+}
+
+// appendTo decodes a cell straight into an Arrow builder. It gives the bytes
+// taken beside fixed-width columns, and why the cell is bad.
+func (c *codec) appendTo(to array.Builder, s *bare.Stmt, i int) (size int, bad string) {
+	switch b := to.(type) {
+	case *array.StringBuilder:
+		if c.kind == record.KindString && s.Class(i) == bare.Text {
+			view := s.TextView(i)
+			if utf8.ValidString(view) {
+				b.Append(view)
+				return len(view), ""
+			}
+		}
+	case *array.Int64Builder:
+		if s.Class(i) == bare.Integer {
+			b.Append(s.Int(i))
+			return 0, ""
+		}
+	}
+	v, bad := c.value(s, i)
+	if v == nil {
+		to.AppendNull()
+		return 0, bad
+	}
+	switch b := to.(type) {
+	case *array.StringBuilder:
+		text := record.Text(v)
+		b.Append(text)
+		return len(text), ""
+	case *array.Float64Builder:
+		b.Append(v.(float64))
+	case *array.BooleanBuilder:
+		b.Append(v.(bool))
+	case *array.TimestampBuilder:
+		b.Append(arrow.Timestamp(v.(record.Timestamp)))
+	case *array.Date32Builder:
+		b.Append(arrow.Date32(v.(record.Date)))
+	case *array.Time64Builder:
+		b.Append(arrow.Time64(v.(record.TimeOfDay)))
+	case *array.FixedSizeBinaryBuilder:
+		u := v.(record.UUID)
+		b.Append(u[:])
+	case *array.BinaryBuilder:
+		raw := []byte(v.(record.Bytes))
+		b.Append(raw)
+		return len(raw), ""
+	}
+	return 0, ""
+}
+
+// isoTimestamp reads the form of almost every cell, YYYY-MM-DD HH:MM:SS with an
+// optional fraction and Z, many times faster than a general parser.
+func isoTimestamp(s string) (record.Timestamp, bool) {
+	if len(s) < 19 || (s[10] != ' ' && s[10] != 'T') || s[13] != ':' || s[16] != ':' {
+		return 0, false
+	}
+	day, ok := isoDate(s[:10])
+	h, okH := digits(s[11:13])
+	m, okM := digits(s[14:16])
+	sec, okS := digits(s[17:19])
+	if !ok || !okH || !okM || !okS || h > 23 || m > 59 || sec > 59 {
+		return 0, false
+	}
+	rest := strings.TrimSuffix(s[19:], "Z")
+	micros := int64(0)
+	if rest != "" {
+		frac, okF := digits(rest[1:])
+		if rest[0] != '.' || !okF || len(rest) < 2 || len(rest) > 7 {
+			return 0, false
+		}
+		for range 7 - len(rest) {
+			frac *= 10
+		}
+		micros = int64(frac)
+	}
+	return record.Timestamp(((int64(day)*24+int64(h))*60+int64(m))*60_000_000 + int64(sec)*1_000_000 + micros), true
+}
+
+// isoDate reads YYYY-MM-DD.
+func isoDate(s string) (record.Date, bool) {
+	if len(s) != 10 || s[4] != '-' || s[7] != '-' {
+		return 0, false
+	}
+	y, okY := digits(s[:4])
+	m, okM := digits(s[5:7])
+	d, okD := digits(s[8:10])
+	if !okY || !okM || !okD || m < 1 || m > 12 || d < 1 || d > daysIn(y, m) {
+		return 0, false
+	}
+	// Days from the civil calendar, counted in years that begin in March.
+	if m <= 2 {
+		y--
+		m += 12
+	}
+	era := floorDiv(y, 400)
+	yearOfEra := y - era*400
+	dayOfYear := (153*(m-3)+2)/5 + d - 1
+	return record.Date(era*146_097 + yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear - 719_468), true
+}
+
+func floorDiv(a, b int) int {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+func daysIn(year, month int) int {
+	switch month {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	default:
+		return 31
+	}
+}
+
+func digits(s string) (int, bool) {
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n, s != ""
+}
