@@ -71,15 +71,13 @@ func stageSame(fields int, key record.Key, raw record.Hash, dst []record.Value) 
 
 // observe reads a staged row back. same is true for a record that is as it was;
 // then only the key counts.
-func observe(batch *record.Batch, row, fields, system int, mapHash record.Hash) (o reconcile.Observation, same bool) {
-	values := batch.Row(row, nil)
+func observe(values []record.Value, mark record.Mark, fields, system int, mapHash record.Hash) (o reconcile.Observation, same bool) {
 	meta := values[fields:]
 	flags := meta[stagedFlags].(int64)
 	key := record.Key(meta[stagedKey].(string))
 	if flags&flagSame != 0 {
 		return reconcile.Observation{System: system, Key: key}, true
 	}
-	mark := batch.Mark(row)
 	o = reconcile.Observation{
 		System: system, Key: key, Values: values[:fields:fields],
 		Gone: mark.Op != record.Present, Deleted: flags&flagDeleted != 0, InScope: flags&flagOutOfScope == 0,

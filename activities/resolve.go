@@ -85,8 +85,8 @@ func newGroup(systems int) *group {
 	return g
 }
 
-func (g *group) take(batch *record.Batch, row, fields, system int, mapHash record.Hash) {
-	o, same := observe(batch, row, fields, system, mapHash)
+func (g *group) take(row []record.Value, mark record.Mark, fields, system int, mapHash record.Hash) {
+	o, same := observe(row, mark, fields, system, mapHash)
 	g.seen[system][o.Key] = struct{}{}
 	if !same {
 		g.observations = append(g.observations, o)
@@ -125,7 +125,7 @@ func (r *Resolve) readPart(ctx context.Context, session *Session, name string, s
 			return err
 		}
 		for row := range batch.Rows() {
-			g.take(batch, row, fields, system, session.Systems[system].Mapping.Hash)
+			g.take(batch.Row(row, nil), batch.Mark(row), fields, system, session.Systems[system].Mapping.Hash)
 		}
 	}
 }

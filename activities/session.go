@@ -136,7 +136,8 @@ func (s *Sessions) OpenDefinition(ctx context.Context, def *mappings.Definition)
 	return session, session.createMissing(ctx)
 }
 
-func (s *Sessions) openSystem(ctx context.Context, def *mappings.Definition, system *mappings.System) (*OpenSystem, error) {
+// OpenObject opens one system of a definition by itself; the caller closes it.
+func (s *Sessions) OpenObject(ctx context.Context, def *mappings.Definition, system *mappings.System) (connectors.Object, error) {
 	name := system.Name.Value
 	connector, options, err := s.Connect(system)
 	if err != nil {
@@ -151,8 +152,24 @@ func (s *Sessions) openSystem(ctx context.Context, def *mappings.Definition, sys
 		config.Key = append(config.Key, key.Value)
 	}
 	object, err := s.Registry.Open(ctx, connector, config)
+	return object, connectors.Wrap(connectors.Transient, "open "+name, err)
+}
+
+// Describe asks one system of a definition what it looks like.
+func (s *Sessions) Describe(ctx context.Context, def *mappings.Definition, system *mappings.System) (connectors.Description, error) {
+	opened, err := s.openSystem(ctx, def, system)
 	if err != nil {
-		return nil, connectors.Wrap(connectors.Transient, "open "+name, err)
+		return connectors.Description{}, err
+	}
+	opened.Object.Close()
+	return opened.Description, nil
+}
+
+func (s *Sessions) openSystem(ctx context.Context, def *mappings.Definition, system *mappings.System) (*OpenSystem, error) {
+	name := system.Name.Value
+	object, err := s.OpenObject(ctx, def, system)
+	if err != nil {
+		return nil, err
 	}
 	description, err := object.Describe(ctx)
 	if err != nil {

@@ -107,11 +107,9 @@ func (h *House) Project() (*mappings.Project, mappings.Problems) {
 // Connect gives a system's connector and options, secrets substituted and
 // paths made absolute from the definitions' folder.
 func (h *House) Connect(system *mappings.System) (string, map[string]string, error) {
-	connections, problems := mappings.LoadConnections(os.DirFS(h.Config.Definitions), h.Config.Env)
-	if err := problems.Err(); err != nil {
-		return "", nil, connectors.Wrap(connectors.Permanent, "read connections.yaml", err)
-	}
-	name, options, problems := connections.Connect(system, mappings.Lookup{Env: os.LookupEnv, File: readSecret})
+	// What is wrong with other definitions is no matter here.
+	project, _ := h.Project()
+	name, options, problems := project.Connect(system, mappings.Lookup{Env: os.LookupEnv, File: readSecret})
 	if err := problems.Err(); err != nil {
 		return "", nil, connectors.Wrap(connectors.Unauthorized, "connect "+system.Name.Value, err)
 	}

@@ -1,0 +1,295 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
+	"github.com/syncline-dev/syncline/mappings"
+)
+
+// Planner goes through the steps of a run up to the first write, without
+// Temporal and without writing anything anywhere.
+type Planner struct {
+	Sessions *Sessions
+	Ledger   *ledger.Store
+	Clock    func() time.Time
+}
+
+// Plan is what a run would do now.
+type Plan struct {
+	Sync    string                  `json:"sync"`
+	Counts  Counts                  `json:"counts"`
+	Systems map[string]SystemResult `json:"systems"`
+	Changes []Change                `json:"changes"`
+	// More is how many changes there are beyond those shown.
+	More int64 `json:"more"`
+	// Opened is how many conflicts the run would open.
+	Opened int64 `json:"opens_conflicts"`
+	// Ways says per system how changes are detected, and why.
+	Ways []Way `json:"ways"`
+	// First: some system was never synced; nothing is deleted then.
+	First bool `json:"first_sync"`
+	// Matched counts by which match records were joined, and Ambiguous how many
+	// could not be.
+	Matched   int64 `json:"matched"`
+	Ambiguous int64 `json:"ambiguous"`
+	Stateless bool  `json:"stateless"`
+	// StatelessWhyNot says why links are kept.
+	StatelessWhyNot string `json:"stateless_why_not,omitempty"`
+}
+
+// Way is how one system's changes are detected.
+type Way struct {
+	System string `json:"system"`
+	Mode   string `json:"mode"`
+	Why    string `json:"why"`
+	Rows   int64  `json:"rows"`
+}
+
+// Change is one write that a run would do. Fields have their values before and
+// after, as text; before is null where it is not known or there is none.
+type Change struct {
+	System string               `json:"system"`
+	Op     string               `json:"op"`
+	Match  string               `json:"match"`
+	Fields map[string][2]*string `json:"fields"`
+	Rule   string               `json:"rule,omitempty"`
+}
+
+// Plan plans one definition; limit bounds the changes that are shown.
+func (p *Planner) Plan(ctx context.Context, def *mappings.Definition, limit int) (*Plan, error) {
+	session, err := p.Sessions.OpenDefinition(ctx, def)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	states, err := p.Ledger.Systems(ctx, def.Sync.Value)
+	if err != nil {
+		return nil, err
+	}
+	now := p.Clock()
+	pass := Pass{Sync: def.Sync.Value, Run: "plan", Now: record.NewTimestamp(now)}
+	detected, err := plan(ctx, session, states, Request{Sync: def.Sync.Value, Trigger: "plan"}, pass, now)
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{
+		plan: &Plan{
+			Sync: def.Sync.Value, Systems: map[string]SystemResult{}, Changes: []Change{},
+			Stateless: session.Mapping.Stateless, StatelessWhyNot: session.Mapping.StatelessWhyNot,
+		},
+		session: session, detected: detected, limit: limit,
+	}
+	d.ways(states)
+	if err := d.read(ctx, p.Ledger); err != nil {
+		return nil, err
+	}
+	return d.plan, d.resolve(ctx, p.Ledger)
+}
+
+// draft is a plan in the making.
+type draft struct {
+	plan     *Plan
+	session  *Session
+	detected Detected
+	groups   map[int]*group
+	tally    reconcile.Tally
+	limit    int
+}
+
+func (d *draft) ways(states map[string]ledger.SystemState) {
+	for _, w := range d.detected.Windows {
+		if w.Mode == "" {
+			continue
+		}
+		d.plan.First = d.plan.First || w.First
+		d.plan.Ways = append(d.plan.Ways, Way{
+			System: w.System, Mode: string(w.Mode), Rows: w.Rows, Why: why(d.session.Systems[w.Index], states[w.System], w),
+		})
+	}
+}
+
+// why says in words how a window came to be.
+func why(system *OpenSystem, state ledger.SystemState, w Window) string {
+	switch {
+	case !state.Listed:
+		return "first time: everything is read"
+	case w.Mode == connectors.ModeSnapshot && system.Definition.Modified.Value == "":
+		return "no `modified` column is given, so everything is read and compared"
+	case w.Mode == connectors.ModeSnapshot:
+		return "everything is read and compared"
+	case w.Mode == connectors.ModeCursor && w.Complete:
+		return "changes by `modified`, and a complete listing that finds deletes"
+	case w.Mode == connectors.ModeCursor:
+		return "changes by `modified` since the last run; deletes are found by the sweep"
+	case w.Mode == connectors.ModeTrigger:
+		return "triggers recorded every change, deletes too"
+	default:
+		return "the log has every change, deletes too"
+	}
+}
+
+// read reads all windows into memory; nothing of it is staged.
+func (d *draft) read(ctx context.Context, store *ledger.Store) error {
+	d.groups = map[int]*group{}
+	for _, w := range d.detected.Windows {
+		opened := d.session.Systems[w.Index]
+		if len(w.Partitions) == 0 {
+			continue
+		}
+		source, err := opened.Source()
+		if err != nil {
+			return err
+		}
+		for _, part := range w.Partitions {
+			in := TransformInput{Pass: d.detected.Pass, System: w.Index, Partition: part.ID, First: w.First}
+			var out Transformed
+			err := source.Read(ctx, part, func(batch *record.Batch) error {
+				defer batch.Release()
+				return routeBatch(ctx, store, d.session, in, batch, inMemory{draft: d, system: w.Index}, &out)
+			})
+			if err != nil {
+				return connectors.Wrap(connectors.Transient, "read "+w.System, err)
+			}
+			d.tally = AddTally(d.tally, out.Tally)
+			sum := d.plan.Systems[w.System]
+			sum.Read += out.Rows
+			d.plan.Systems[w.System] = sum
+		}
+	}
+	return nil
+}
+
+// inMemory is a plan's place for canonical rows.
+type inMemory struct {
+	draft  *draft
+	system int
+}
+
+func (m inMemory) add(n int, row []record.Value, mark record.Mark) error {
+	g := m.draft.groups[n]
+	if g == nil {
+		g = newGroup(len(m.draft.session.Systems))
+		m.draft.groups[n] = g
+	}
+	g.take(slices.Clone(row), mark, len(m.draft.session.Mapping.Schema.Fields), m.system,
+		m.draft.session.Systems[m.system].Mapping.Hash)
+	return nil
+}
+
+func (d *draft) resolve(ctx context.Context, store *ledger.Store) error {
+	s := &settler{
+		ledger: store, session: d.session, pass: d.detected.Pass, windows: d.detected.Windows,
+		dry: func(done *settled) { d.add(done) },
+	}
+	order := []int{SerialGroup}
+	for n := range d.detected.Pass.Groups {
+		order = append(order, n)
+	}
+	for _, n := range order {
+		g := d.groups[n]
+		if g == nil {
+			if n == SerialGroup {
+				continue
+			}
+			g = newGroup(len(d.session.Systems))
+		}
+		if n != SerialGroup {
+			if err := s.lookForAbsent(ctx, n, g); err != nil {
+				return err
+			}
+		}
+		if _, err := s.settle(ctx, matter{observations: g.observations, fetched: g.fetched}); err != nil {
+			return err
+		}
+	}
+	t := d.tally
+	d.plan.Counts = Counts{
+		Read: t.Read, Applied: t.Applied + t.Owed, Unchanged: t.Unchanged,
+		Conflicts: t.Conflicts, Quarantined: t.Quarantined, Ignored: t.Ignored,
+	}
+	return nil
+}
+
+// add takes one group's outcome into the plan.
+func (d *draft) add(done *settled) {
+	d.tally = AddTally(d.tally, done.outcome.Tally)
+	d.plan.Opened += done.result.Opened
+	for _, conflict := range done.outcome.Opened {
+		if conflict.Kind == reconcile.IdentityAmbiguous {
+			d.plan.Ambiguous++
+		}
+	}
+	for _, link := range done.outcome.Links {
+		joined := 0
+		for _, m := range link.Members {
+			if m != nil {
+				joined++
+			}
+		}
+		if joined > 1 {
+			d.plan.Matched++
+		}
+		for _, payment := range done.owed[link.ID] {
+			d.change(link, payment)
+		}
+	}
+}
+
+func (d *draft) change(link *reconcile.Link, payment reconcile.Payment) {
+	name := d.session.Scope.Systems[payment.System]
+	sum := d.plan.Systems[name]
+	switch payment.Op {
+	case "create":
+		sum.Created++
+	case "update", "restore":
+		sum.Updated++
+	default:
+		sum.Deleted++
+	}
+	d.plan.Systems[name] = sum
+	if len(d.plan.Changes) >= d.limit {
+		d.plan.More++
+		return
+	}
+	change := Change{System: name, Op: payment.Op, Match: showMatch(link.Match, payment.Key), Fields: map[string][2]*string{}}
+	before := due{link: link, payment: payment}
+	if m := link.Members[payment.System]; m != nil {
+		before.seen = m.Seen
+	}
+	for _, f := range payment.Fields {
+		old, known := before.before(payment.System, f)
+		pair := [2]*string{nil, textOf(payment.Values[f])}
+		if known {
+			pair[0] = textOf(old)
+		}
+		change.Fields[d.session.Mapping.Schema.Fields[f].Name] = pair
+		if rule := link.Origins[f].Rule; rule != "" {
+			change.Rule = rule
+		}
+	}
+	d.plan.Changes = append(d.plan.Changes, change)
+}
+
+func textOf(v record.Value) *string {
+	if v == nil || record.IsMissing(v) {
+		return nil
+	}
+	text := record.Text(v)
+	return &text
+}
+
+// showMatch gives what people know a record by.
+func showMatch(match []string, key record.Key) string {
+	for _, m := range match {
+		if m != "" {
+			return record.Key(m).String()
+		}
+	}
+	return key.String()
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/mappings"
+	"github.com/syncline-dev/syncline/worker"
+)
+
+func newCheck(a *app) *cobra.Command {
+	var offline bool
+	c := &cobra.Command{
+		Use:   "check [NAME...]",
+		Short: "Say everything that is wrong with the definitions",
+		Long: "Say everything that is wrong with the definitions, all faults of all files at once.\n" +
+			"It looks at the systems' columns unless --offline is given, and writes nothing.",
+		RunE: func(c *cobra.Command, names []string) error {
+			house, err := a.openReading(c.Context())
+			if err != nil {
+				return err
+			}
+			problems, checked := a.check(c.Context(), house, names, offline)
+			return a.showProblems(problems, checked)
+		},
+	}
+	c.Flags().BoolVar(&offline, "offline", false, "do not look at the systems")
+	return c
+}
+
+// checkTimeout is how long check waits for one system to describe itself.
+const checkTimeout = 20 * time.Second
+
+func (a *app) check(ctx context.Context, house *worker.House, names []string, offline bool) (mappings.Problems, int) {
+	project, problems := house.Project()
+	wanted := map[string]bool{}
+	for _, name := range names {
+		if _, err := project.Find(name); err != nil {
+			problems = append(problems, mappings.Problem{Severity: mappings.SeverityError, Sync: name, Message: err.Error()})
+		}
+		wanted[name] = true
+	}
+	checked := 0
+	for _, def := range project.Definitions {
+		if len(names) > 0 && !wanted[def.Sync.Value] {
+			continue
+		}
+		checked++
+		objects := map[string]mappings.Object{}
+		if !offline {
+			var unreached mappings.Problems
+			objects, unreached = a.describe(ctx, house, def)
+			problems = append(problems, unreached...)
+		}
+		problems = append(problems, mappings.Check(def, objects)...)
+	}
+	if len(names) > 0 {
+		var own mappings.Problems
+		for _, p := range problems {
+			if p.Sync == "" || wanted[p.Sync] {
+				own = append(own, p)
+			}
+		}
+		problems = own
+	}
+	return problems.In(a.flags.definitions), checked
+}
+
+// describe asks the systems of a definition what they look like.
+func (a *app) describe(ctx context.Context, house *worker.House, def *mappings.Definition) (map[string]mappings.Object, mappings.Problems) {
+	objects := map[string]mappings.Object{}
+	var problems mappings.Problems
+	for _, system := range def.Systems {
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+		description, err := house.Sessions.Describe(ctx, def, system)
+		cancel()
+		if err != nil {
+			problems = append(problems, mappings.Problem{
+				Pos: system.Pos, Severity: mappings.SeverityError, Sync: def.Sync.Value,
+				Message: fmt.Sprintf("system %s: %v", system.Name.Value, err),
+				Hint:    "`syncline connections test` tries it alone; `check --offline` goes without",
+			})
+			continue
+		}
+		objects[system.Name.Value] = activities.MappingObject(description)
+	}
+	return objects, problems
+}
+
+func (a *app) showProblems(problems mappings.Problems, checked int) error {
+	if a.screen.json {
+		for _, p := range problems {
+			if err := a.screen.print(p); err != nil {
+				return err
+			}
+		}
+	} else {
+		for _, p := range problems {
+			a.screen.say("%s\n", p.String())
+		}
+	}
+	if problems.Failed() {
+		return &exitError{code: exitFailed, err: errors.New("the definitions are not ready to run"), next: "mend them and check again"}
+	}
+	if !a.screen.json {
+		a.screen.say("%s %d definitions are in order", a.screen.green("✓"), checked)
+	}
+	return nil
+}

@@ -1,0 +1,328 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+
+	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
+	"github.com/syncline-dev/syncline/worker"
+	"github.com/syncline-dev/syncline/workflows"
+)
+
+// choice is what the flags of `conflicts decide` say.
+type choice struct {
+	take, value, link, until, who, why                        string
+	separate, keep, remove, wait, blank, revert, accept, skip bool
+	all                                                       bool
+	sync, kind, field                                         string
+}
+
+func newConflictsDecide(a *app) *cobra.Command {
+	var ch choice
+	c := &cobra.Command{
+		Use:   "decide [ID...]",
+		Short: "Decide conflicts; on a terminal without flags it asks",
+		RunE: func(c *cobra.Command, args []string) error {
+			house, err := a.openHouse(c.Context())
+			if err != nil {
+				return err
+			}
+			rows, err := chosen(c.Context(), house.Ledger, ch, args)
+			if err != nil {
+				return err
+			}
+			return a.decideAll(c, rows, ch)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&ch.take, "take", "", "take this system's word, or base")
+	f.StringVar(&ch.value, "value", "", "take this value")
+	f.StringVar(&ch.link, "link", "", "identity: it is this link")
+	f.BoolVar(&ch.separate, "separate", false, "identity: they are different things")
+	f.BoolVar(&ch.keep, "keep", false, "delete against update: keep the record")
+	f.BoolVar(&ch.remove, "delete", false, "delete against update: delete the record")
+	f.BoolVar(&ch.wait, "wait", false, "reference: wait for it")
+	f.BoolVar(&ch.blank, "blank", false, "reference: leave it empty")
+	f.BoolVar(&ch.revert, "revert", false, "ownership: give the owner's value back")
+	f.BoolVar(&ch.accept, "accept", false, "ownership: let the edit stand")
+	f.BoolVar(&ch.skip, "skip", false, "leave it, everywhere as it is")
+	f.StringVar(&ch.until, "until", "", "with --skip: ask again after this time, such as 2d")
+	f.StringVar(&ch.why, "why", "", "the reason, for the record")
+	f.StringVar(&ch.who, "who", "", "who decides (default the user's name)")
+	f.BoolVar(&ch.all, "all", false, "all open conflicts that --sync, --kind and --field name")
+	f.StringVar(&ch.sync, "sync", "", "with --all: only of this sync")
+	f.StringVar(&ch.kind, "kind", "", "with --all: only of this kind")
+	f.StringVar(&ch.field, "field", "", "with --all: only of this field")
+	return c
+}
+
+// chosen finds the conflicts that are to be decided.
+func chosen(ctx context.Context, store *ledger.Store, ch choice, args []string) ([]ledger.ConflictRow, error) {
+	if ch.all == (len(args) > 0) {
+		return nil, usage("name conflicts by their ids, or use --all")
+	}
+	if ch.all {
+		return store.Conflicts(ctx, ledger.ConflictFilter{Sync: ch.sync, Kind: ch.kind, Field: ch.field, State: "open"})
+	}
+	var rows []ledger.ConflictRow
+	for _, arg := range args {
+		row, err := findConflict(ctx, store, arg)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// verb gives the decision that the flags name; exactly one must be given.
+func (ch choice) verb() (verb string, given int) {
+	for _, option := range []struct {
+		set  bool
+		verb string
+	}{
+		{ch.take != "", "take"}, {ch.value != "", "value"}, {ch.link != "", "link"}, {ch.separate, "separate"},
+		{ch.keep, "keep"}, {ch.remove, "delete"}, {ch.wait, "wait"}, {ch.blank, "blank"}, {ch.revert, "revert"},
+		{ch.accept, "accept"}, {ch.skip, "skip"},
+	} {
+		if option.set {
+			verb = option.verb
+			given++
+		}
+	}
+	return verb, given
+}
+
+func (a *app) decideAll(c *cobra.Command, rows []ledger.ConflictRow, ch choice) error {
+	_, given := ch.verb()
+	valueGiven := c.Flags().Changed("value")
+	if given > 1 {
+		return usage("decide one way: --take, --value, --link, --separate, --keep, --delete, --wait, --blank, --revert, --accept or --skip")
+	}
+	if given == 0 && !valueGiven && !a.screen.asks {
+		return usage("say how to decide, such as --take SYSTEM; on a terminal it asks")
+	}
+	syncs := map[string][]int64{}
+	for _, row := range rows {
+		mine := ch
+		if given == 0 && !valueGiven {
+			answer, err := a.ask(row, ch)
+			if err != nil {
+				return err
+			}
+			mine = answer
+		}
+		decision, err := decisionRow(row, mine, valueGiven)
+		if err != nil {
+			return fmt.Errorf("conflict %d: %w", row.Conflict.ID, err)
+		}
+		id, err := a.house.Ledger.Decide(c.Context(), decision)
+		if errors.Is(err, ledger.ErrStale) {
+			a.sideBySide(viewConflict(row), row)
+			return &exitError{code: exitFailed, err: fmt.Errorf("conflict %d has changed meanwhile", row.Conflict.ID), next: "look at it again and decide anew"}
+		}
+		if err != nil {
+			return fmt.Errorf("conflict %d: %w", row.Conflict.ID, err)
+		}
+		syncs[row.Sync] = append(syncs[row.Sync], id)
+	}
+	return a.apply(c.Context(), syncs)
+}
+
+// apply tells each Sync of its decisions and waits for the run that applies
+// them.
+func (a *app) apply(ctx context.Context, syncs map[string][]int64) error {
+	if len(syncs) == 0 {
+		a.screen.say("there is nothing to decide")
+		return nil
+	}
+	if _, err := a.openEngine(ctx); err != nil {
+		return err
+	}
+	for _, sync := range sortedKeys(syncs) {
+		for _, id := range syncs[sync] {
+			if err := a.tell(ctx, sync, id); err != nil {
+				return fmt.Errorf("the decision is stored and will be applied by the next run of %s: %w", sync, err)
+			}
+		}
+		if err := a.waitApplied(ctx, sync, syncs[sync]); err != nil {
+			return err
+		}
+		a.screen.say("%s %d decided in %s", a.screen.green("✓"), len(syncs[sync]), sync)
+	}
+	return nil
+}
+
+func (a *app) tell(ctx context.Context, sync string, decision int64) error {
+	handle, err := a.client().UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: worker.StartSync(a.client(), sync),
+		UpdateOptions: client.UpdateWorkflowOptions{
+			UpdateName: workflows.UpdateDecide, WaitForStage: client.WorkflowUpdateStageCompleted,
+			Args: []any{activities.Decision{Decision: decision}},
+		},
+	})
+	if err != nil {
+		return plainError(err)
+	}
+	return plainError(handle.Get(ctx, nil))
+}
+
+// appliedTimeout is how long `decide` waits for the run that applies.
+const appliedTimeout = 2 * time.Minute
+
+func (a *app) waitApplied(ctx context.Context, sync string, ids []int64) error {
+	ctx, cancel := context.WithTimeout(ctx, appliedTimeout)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		waiting := 0
+		for _, id := range ids {
+			row, err := a.house.Ledger.Decision(ctx, id)
+			if err != nil {
+				return err
+			}
+			switch row.State {
+			case "pending":
+				waiting++
+			case "refused":
+				return &exitError{
+					code: exitWaiting, err: fmt.Errorf("conflict %d has changed meanwhile; the decision was not applied", row.ConflictID),
+					next: fmt.Sprintf("`syncline conflicts show %d` shows what it is now", row.ConflictID),
+				}
+			}
+		}
+		if waiting == 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the decision on %s is stored; its run has not ended yet: %w", sync, ctx.Err())
+		}
+	}
+}
+
+// decisionRow turns a choice into a row of the ledger.
+func decisionRow(row ledger.ConflictRow, ch choice, valueGiven bool) (ledger.DecisionRow, error) {
+	verb, _ := ch.verb()
+	if valueGiven {
+		verb = "value"
+	}
+	d := ledger.DecisionRow{Sync: row.Sync, Who: orElse(ch.who, userName()), Why: ch.why, At: time.Now()}
+	d.Decision = reconcile.Decision{
+		ConflictID: row.Conflict.ID, Digest: row.Digest, Verb: verb, System: reconcile.None, Link: ch.link,
+	}
+	switch verb {
+	case "take":
+		return d, takeOf(&d, row, ch.take)
+	case "value":
+		value, err := record.Convert(row.FieldType, ch.value)
+		if err != nil {
+			return d, fmt.Errorf("--value is not a %s: %w", row.FieldType, err)
+		}
+		d.Value = value
+	case "skip":
+		if ch.until != "" {
+			wait, err := untilDeadline(ch.until)
+			if err != nil {
+				return d, usage("--until is a duration such as 48h or 2d")
+			}
+			d.Until = record.NewTimestamp(d.At.Add(wait))
+		}
+	}
+	return d, nil
+}
+
+func takeOf(d *ledger.DecisionRow, row ledger.ConflictRow, system string) error {
+	if system == "base" {
+		return nil
+	}
+	var names []string
+	for _, candidate := range row.Candidates {
+		if candidate.System < 0 || candidate.System >= len(row.AllSystems) {
+			continue
+		}
+		name := row.AllSystems[candidate.System]
+		if name == system {
+			d.System = candidate.System
+			return nil
+		}
+		names = append(names, name)
+	}
+	return usage(fmt.Sprintf("--take %s: its sides are %s and base", system, strings.Join(names, ", ")))
+}
+
+func userName() string {
+	u, err := user.Current()
+	if err != nil {
+		return "unknown"
+	}
+	return u.Username
+}
+
+// ask shows a conflict and asks a person, with what each choice writes.
+func (a *app) ask(row ledger.ConflictRow, ch choice) (choice, error) {
+	view := viewConflict(row)
+	a.sideBySide(view, row)
+	for i, name := range view.order {
+		a.screen.say("  %d  take %s: %s everywhere", i+1, name, shown(view.Values[name]))
+	}
+	a.screen.say("  b  take the base back: %s everywhere", shown(view.Base))
+	a.screen.say("  v  another value")
+	a.screen.say("  s  skip: leave it as it is")
+	fmt.Fprint(a.screen.out, "choice: ")
+	lines := bufio.NewScanner(a.screen.in)
+	if !lines.Scan() {
+		return ch, &exitError{code: exitInterrupted, err: errors.New("nothing was decided")}
+	}
+	answer := strings.TrimSpace(lines.Text())
+	switch answer {
+	case "b":
+		ch.take = "base"
+	case "s":
+		ch.skip = true
+	case "v":
+		fmt.Fprint(a.screen.out, "value: ")
+		if !lines.Scan() {
+			return ch, &exitError{code: exitInterrupted, err: errors.New("nothing was decided")}
+		}
+		ch.value = lines.Text()
+	default:
+		n, err := strconv.Atoi(answer)
+		if err != nil || n < 1 || n > len(view.order) {
+			return ch, &exitError{code: exitUsage, err: errors.New("that is none of the choices; nothing was decided")}
+		}
+		ch.take = view.order[n-1]
+	}
+	return ch, nil
+}
+
+func parseID(text string) (int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id <= 0 {
+		return 0, usage(fmt.Sprintf("%q is not an id; `list` shows them", text))
+	}
+	return id, nil
+}
+
+func cutDays(text string) (time.Duration, bool) {
+	days, found := strings.CutSuffix(text, "d")
+	n, err := strconv.Atoi(days)
+	if !found || err != nil {
+		return 0, false
+	}
+	return time.Duration(n) * 24 * time.Hour, true
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/mappings"
+	"github.com/syncline-dev/syncline/worker"
+)
+
+func newDeploy(a *app) *cobra.Command {
+	var remove bool
+	c := &cobra.Command{
+		Use:   "deploy NAME...",
+		Short: "Store a revision and set its schedule",
+		Long: "Store the definition as a numbered revision, install what it needs (triggers) and set\n" +
+			"its schedule. --remove takes all of it away and leaves the ledger alone.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, names []string) error {
+			if _, err := a.openEngine(c.Context()); err != nil {
+				return err
+			}
+			for _, name := range names {
+				do := a.deploy
+				if remove {
+					do = a.undeploy
+				}
+				if err := do(c.Context(), name); err != nil {
+					return fmt.Errorf("deploy %s: %w", name, err)
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&remove, "remove", false, "take schedule and triggers away")
+	return c
+}
+
+func (a *app) deploy(ctx context.Context, name string) error {
+	def, err := a.find(a.house, name)
+	if err != nil {
+		return err
+	}
+	problems, _ := a.check(ctx, a.house, []string{name}, false)
+	if err := problems.Err(); err != nil {
+		return err
+	}
+	number, err := a.house.Ledger.SaveRevision(ctx, ledger.Revision{
+		Sync: name, YAML: def.Source, Hash: sourceHash(def), By: "deploy", At: time.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.triggers(ctx, def, true); err != nil {
+		return err
+	}
+	if err := a.house.Ledger.SetDeployed(ctx, name, number, true); err != nil {
+		return err
+	}
+	if err := worker.SetSchedule(ctx, a.client(), def); err != nil {
+		return fmt.Errorf("set the schedule: %w", err)
+	}
+	a.screen.say("%s %s is deployed as revision %d%s", a.screen.green("✓"), name, number, inWords(def.Schedule))
+	if a.engine.Embedded() && !a.engine.External() {
+		a.screen.say("  its schedule runs while `syncline up` is up")
+	}
+	return nil
+}
+
+func inWords(s mappings.Schedule) string {
+	switch {
+	case s.Every > 0:
+		return ", every " + s.Every.String()
+	case s.Cron != "":
+		return ", by cron " + s.Cron + " " + s.Timezone
+	default:
+		return ", without a schedule: `syncline run` starts it"
+	}
+}
+
+func (a *app) undeploy(ctx context.Context, name string) error {
+	revision, err := a.house.Ledger.Revision(ctx, name, 0)
+	if err != nil {
+		return err
+	}
+	if err := worker.RemoveSchedule(ctx, a.client(), name); err != nil {
+		return err
+	}
+	definitions, problems := mappings.Parse(name, []byte(revision.YAML))
+	if err := problems.Err(); err != nil {
+		return err
+	}
+	if err := a.triggers(ctx, definitions[0], false); err != nil {
+		return err
+	}
+	if err := a.house.Ledger.SetDeployed(ctx, name, revision.Number, false); err != nil {
+		return err
+	}
+	a.screen.say("%s %s is not deployed any more; its ledger stays", a.screen.green("✓"), name)
+	return nil
+}
+
+// triggers installs or removes them where the definition asks for them.
+func (a *app) triggers(ctx context.Context, def *mappings.Definition, install bool) error {
+	for _, system := range def.Systems {
+		if system.Changes.Value != string(connectors.ModeTrigger) {
+			continue
+		}
+		object, err := a.house.Sessions.OpenObject(ctx, def, system)
+		if err != nil {
+			return err
+		}
+		t, ok := connectors.As[connectors.Triggers](object)
+		if !ok {
+			object.Close()
+			return fmt.Errorf("system %s has no triggers; `changes: auto` takes what there is", system.Name.Value)
+		}
+		if install {
+			err = t.Install(ctx)
+		} else {
+			err = t.Uninstall(ctx)
+		}
+		object.Close()
+		if err != nil {
+			return fmt.Errorf("triggers of %s: %w", system.Name.Value, err)
+		}
+	}
+	return nil
+}
+
+// restoreSchedules sets the schedules of everything deployed again: the
+// engine's own files are disposable.
+func (a *app) restoreSchedules(ctx context.Context) error {
+	deployed, err := a.house.Ledger.Deployed(ctx)
+	if err != nil {
+		return err
+	}
+	for _, revision := range deployed {
+		definitions, problems := mappings.Parse(revision.Sync, []byte(revision.YAML))
+		if problems.Failed() || len(definitions) != 1 {
+			a.screen.note("warning: the deployed definition of %s cannot be read any more; deploy it again", revision.Sync)
+			continue
+		}
+		if err := worker.SetSchedule(ctx, a.client(), definitions[0]); err != nil {
+			return fmt.Errorf("set the schedule of %s: %w", revision.Sync, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/workflows"
+)
+
+func newRuns(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "runs", Short: "List, show, follow and cancel runs", Args: cobra.NoArgs}
+	c.AddCommand(newRunsList(a), newRunsShow(a), newRunsFollow(a), newRunsCancel(a))
+	return c
+}
+
+func newRunsList(a *app) *cobra.Command {
+	var limit int
+	c := &cobra.Command{
+		Use: "list NAME", Short: "List the last runs of a sync", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			house, err := a.openReading(c.Context())
+			if err != nil {
+				return err
+			}
+			runs, err := house.Ledger.Runs(c.Context(), args[0], limit)
+			if err != nil {
+				return err
+			}
+			for _, run := range runs {
+				result := resultOf(run)
+				if a.screen.json {
+					if err := a.screen.print(result); err != nil {
+						return err
+					}
+					continue
+				}
+				a.screen.say("%-28s %-9s %-9s %s  %d read, %d applied  %s", run.ID, orElse(run.Outcome, "running"), run.Trigger,
+					run.Started.Local().Format(time.DateTime), result.Counts.Read, result.Counts.Applied, a.screen.dim(result.Reason))
+			}
+			return nil
+		},
+	}
+	c.Flags().IntVar(&limit, "limit", 20, "at most so many")
+	return c
+}
+
+func resultOf(run ledger.Run) activities.Result {
+	var result activities.Result
+	if len(run.Result) > 0 {
+		_ = json.Unmarshal(run.Result, &result) // a run of a newer version shows what is known here
+	}
+	result.Run, result.Sync = run.ID, run.Sync
+	result.Outcome = orElse(result.Outcome, orElse(run.Outcome, "running"))
+	return result
+}
+
+func stoppedRun(ctx context.Context, store *ledger.Store, id string) (activities.Result, error) {
+	run, err := store.Run(ctx, id)
+	if err != nil {
+		return activities.Result{}, fmt.Errorf("run %s: %w", id, err)
+	}
+	result := resultOf(run)
+	if result.Hash == "" {
+		return result, errNotStopped
+	}
+	return result, nil
+}
+
+func newRunsShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "show RUN", Short: "Show one run", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			house, err := a.openReading(c.Context())
+			if err != nil {
+				return err
+			}
+			run, err := house.Ledger.Run(c.Context(), args[0])
+			if err != nil {
+				return fmt.Errorf("run %s: %w", args[0], err)
+			}
+			result := resultOf(run)
+			if a.screen.json {
+				return a.screen.print(result)
+			}
+			a.showResult(result)
+			if result.Reason != "" {
+				a.screen.say("  %s", result.Reason)
+			}
+			return nil
+		},
+	}
+}
+
+func newRunsFollow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "follow RUN", Short: "Follow a run that goes on", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if _, err := a.openEngine(c.Context()); err != nil {
+				return err
+			}
+			result, err := a.follow(c.Context(), workflows.Started{WorkflowID: args[0]})
+			if err != nil {
+				return err
+			}
+			return a.report(result)
+		},
+	}
+}
+
+func newRunsCancel(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel RUN", Short: "Cancel a run that goes on", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if _, err := a.openEngine(c.Context()); err != nil {
+				return err
+			}
+			if err := a.client().CancelWorkflow(c.Context(), args[0], ""); err != nil {
+				return fmt.Errorf("cancel %s: %w", args[0], err)
+			}
+			a.screen.say("%s is asked to end; what it wrote stays and is in the journal", args[0])
+			return nil
+		},
+	}
+}

@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/worker"
+)
+
+// syncStatus is one line of `status`.
+type syncStatus struct {
+	Sync        string            `json:"sync"`
+	About       string            `json:"about,omitempty"`
+	Deployed    int               `json:"deployed_revision,omitempty"`
+	Last        string            `json:"last_run,omitempty"`
+	Outcome     string            `json:"outcome,omitempty"`
+	Ended       *time.Time        `json:"ended,omitempty"`
+	Conflicts   int64             `json:"open_conflicts"`
+	Quarantined int               `json:"quarantined"`
+	Paused      map[string]string `json:"paused,omitempty"`
+}
+
+func newStatus(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status [NAME...]",
+		Short: "Show all syncs: last run, what is open, what is paused",
+		RunE: func(c *cobra.Command, names []string) error {
+			house, err := a.openReading(c.Context())
+			if err != nil {
+				return err
+			}
+			all, err := a.statuses(c.Context(), house, names)
+			if err != nil {
+				return err
+			}
+			for _, st := range all {
+				if a.screen.json {
+					err = a.screen.print(st)
+				} else {
+					a.showStatus(st)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			if len(all) == 0 && !a.screen.json {
+				a.screen.say("no syncs yet: `syncline init` writes a first definition, `syncline demo` shows one at work")
+			}
+			return nil
+		},
+	}
+}
+
+// statuses joins the definitions of the folder with what is deployed.
+func (a *app) statuses(ctx context.Context, house *worker.House, names []string) ([]syncStatus, error) {
+	known := map[string]syncStatus{}
+	project, _ := house.Project() // what is wrong with definitions is for check to say
+	for _, def := range project.Definitions {
+		known[def.Sync.Value] = syncStatus{Sync: def.Sync.Value, About: def.About}
+	}
+	deployed, err := house.Ledger.Deployed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, revision := range deployed {
+		st := known[revision.Sync]
+		st.Sync, st.Deployed = revision.Sync, revision.Number
+		known[revision.Sync] = st
+	}
+	if len(names) == 0 {
+		names = sortedKeys(known)
+	}
+	all := make([]syncStatus, 0, len(names))
+	for _, name := range names {
+		st, ok := known[name]
+		if !ok {
+			_, err := project.Find(name)
+			return nil, &exitError{code: exitUsage, err: err}
+		}
+		if err := fill(ctx, house.Ledger, &st); err != nil {
+			return nil, err
+		}
+		all = append(all, st)
+	}
+	return all, nil
+}
+
+func fill(ctx context.Context, store *ledger.Store, st *syncStatus) error {
+	runs, err := store.Runs(ctx, st.Sync, 1)
+	if err != nil {
+		return err
+	}
+	if len(runs) > 0 {
+		st.Last, st.Outcome = runs[0].ID, orElse(runs[0].Outcome, "running")
+		if !runs[0].Ended.IsZero() {
+			st.Ended = &runs[0].Ended
+		}
+	}
+	if st.Conflicts, _, err = store.CountConflicts(ctx, st.Sync); err != nil {
+		return err
+	}
+	rows, err := store.Quarantine(ctx, st.Sync, 10_000)
+	if err != nil {
+		return err
+	}
+	st.Quarantined = len(rows)
+	st.Paused, err = store.Paused(ctx, st.Sync)
+	return err
+}
+
+func (a *app) showStatus(st syncStatus) {
+	s := a.screen
+	s.say("%s  %s", s.bold(st.Sync), s.dim(st.About))
+	last := "never run"
+	if st.Last != "" {
+		last = st.Last + " " + st.Outcome
+		if st.Ended != nil {
+			last += ", " + time.Since(*st.Ended).Round(time.Second).String() + " ago"
+		}
+	}
+	deployed := "not deployed"
+	if st.Deployed > 0 {
+		deployed = fmt.Sprintf("revision %d", st.Deployed)
+	}
+	s.say("  %s · %s", last, deployed)
+	if st.Conflicts > 0 {
+		s.say("  %s", s.yellow(fmt.Sprintf("%d conflicts wait", st.Conflicts)))
+	}
+	if st.Quarantined > 0 {
+		s.say("  %s", s.yellow(fmt.Sprintf("%d records are quarantined", st.Quarantined)))
+	}
+	for _, system := range sortedKeys(st.Paused) {
+		s.say("  %s", s.yellow("paused "+system+": "+st.Paused[system]))
+	}
+}
+
+func newPause(a *app) *cobra.Command {
+	var system, reason string
+	c := &cobra.Command{
+		Use: "pause NAME", Short: "Hold a sync, or one system of it", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			house, err := a.openHouse(c.Context())
+			if err != nil {
+				return err
+			}
+			if err := house.Ledger.Pause(c.Context(), args[0], system, orElse(reason, "by "+userName()), time.Now()); err != nil {
+				return err
+			}
+			a.screen.say("%s is paused; `syncline resume %s` goes on", args[0], args[0])
+			return nil
+		},
+	}
+	c.Flags().StringVar(&system, "system", "", "only this system: the others go on, it stays owed")
+	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks")
+	return c
+}
+
+func newResume(a *app) *cobra.Command {
+	var system string
+	c := &cobra.Command{
+		Use: "resume NAME", Short: "Go on with a paused sync", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			house, err := a.openHouse(c.Context())
+			if err != nil {
+				return err
+			}
+			if err := house.Ledger.Resume(c.Context(), args[0], system); err != nil {
+				return err
+			}
+			a.screen.say("%s goes on with its next run", args[0])
+			return nil
+		},
+	}
+	c.Flags().StringVar(&system, "system", "", "only this system")
+	return c
+}
+
+func newApprove(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "approve RUN", Short: "Let a run that a limit stopped go on, for exactly what it showed", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			house, err := a.openHouse(c.Context())
+			if err != nil {
+				return err
+			}
+			result, err := stoppedRun(c.Context(), house.Ledger, args[0])
+			if err != nil {
+				return err
+			}
+			err = house.Ledger.Approve(c.Context(), ledger.Approval{
+				Sync: result.Sync, Run: result.Run, Hash: result.Hash, Who: userName(), At: time.Now(),
+			})
+			if err != nil {
+				return err
+			}
+			a.screen.say("approved: %s", result.Reason)
+			a.screen.say("`syncline run %s` writes it; if more has come since, it stops again", result.Sync)
+			return nil
+		},
+	}
+}
+
+var errNotStopped = errors.New("that run was not stopped by a limit")

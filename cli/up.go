@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+)
+
+func newUp(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "up",
+		Short: "Stay up: engine, Web UI, worker and schedules",
+		Long: "Stay up: the engine with its Web UI, the worker, and the schedules of what is deployed.\n" +
+			"Other commands of the same state folder use it while it is up.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := a.openEngine(c.Context()); err != nil {
+				return err
+			}
+			if !a.engine.Embedded() {
+				if a.engine.External() {
+					return usage("TEMPORAL_ADDRESS is set: that cluster is up by itself; `syncline worker` runs a worker for it")
+				}
+				return fmt.Errorf("another `syncline up` has this state folder already: %s", a.engine.UIURL())
+			}
+			if err := a.restoreSchedules(c.Context()); err != nil {
+				return err
+			}
+			a.screen.say("Web UI    %s", a.engine.UIURL())
+			a.screen.say("Temporal  %s", a.engine.Address())
+			a.screen.say("state     %s", a.house.Config.State)
+			a.screen.say("Ctrl-C ends it; what is going on then goes on with the next start.")
+			waitForInterrupt(c.Context())
+			return nil
+		},
+	}
+}
+
+func newWorker(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "worker",
+		Short: "Run a worker for an external Temporal cluster",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := a.openEngine(c.Context()); err != nil {
+				return err
+			}
+			if !a.engine.External() {
+				return usage("a worker needs a cluster: set TEMPORAL_ADDRESS or a profile in temporal.toml; without one, `syncline up` does all")
+			}
+			if !a.house.Stage.Shared() {
+				a.screen.note("warning: the stage is a local folder; with workers on several machines set --stage to a shared one")
+			}
+			if err := a.startWorker(); err != nil {
+				return err
+			}
+			a.screen.say("working for %s, namespace %s", a.engine.Address(), a.engine.Namespace())
+			waitForInterrupt(c.Context())
+			return nil
+		},
+	}
+}
+
+func waitForInterrupt(ctx context.Context) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	<-ctx.Done()
+}
