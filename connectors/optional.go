@@ -67,18 +67,26 @@ type Comparison struct {
 // Unwrapper is a wrapper around an Object (retries, rate limits, metrics).
 type Unwrapper interface{ Unwrap() Object }
 
-// As finds an optional interface on an object or on what it wraps.
+// rewrapper is a wrapper that also wraps optional interfaces found inside it.
+type rewrapper interface {
+	// rewrap is given a pointer to the interface that was found.
+	rewrap(found any)
+}
+
+// As finds an optional interface on an object or on what it wraps. Calls of
+// what is found inside go through the wrappers too.
 func As[T any](o Object) (T, bool) {
-	for o != nil {
-		if t, ok := o.(T); ok {
-			return t, true
-		}
-		w, ok := o.(Unwrapper)
-		if !ok {
-			break
-		}
-		o = w.Unwrap()
+	if t, ok := o.(T); ok {
+		return t, true
 	}
-	var zero T
-	return zero, false
+	w, ok := o.(Unwrapper)
+	if !ok {
+		var zero T
+		return zero, false
+	}
+	t, ok := As[T](w.Unwrap())
+	if r, is := o.(rewrapper); ok && is {
+		r.rewrap(&t)
+	}
+	return t, ok
 }
