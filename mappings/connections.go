@@ -63,7 +63,7 @@ func (p *decoder) connection(from entry) *Connection {
 			p.references(value)
 		}
 	}
-	if from.value.kind == mapping && c.Connector == (Text{}) {
+	if from.value.kind == mapValue && c.Connector == (Text{}) {
 		p.fail(from.key.Pos, "%s does not say its `connector`", what).Hint = "connector: postgres · sqlite · csv"
 	}
 	return c
@@ -76,8 +76,8 @@ func (p *decoder) references(value Text) {
 	}
 }
 
-// part is a piece of an option: literal text or a reference.
-type part struct {
+// optionPart is a piece of an option: literal text or a reference.
+type optionPart struct {
 	text      string // the literal text, the variable's name or the file's path
 	reference bool
 	file      bool
@@ -87,8 +87,8 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) //nolint:goche
 
 // splitReferences cuts a value into literal text and references. Errors never
 // show the value.
-func splitReferences(value string) ([]part, error) {
-	var parts []part
+func splitReferences(value string) ([]optionPart, error) {
+	var parts []optionPart
 	literal := func(text string) {
 		if text == "" {
 			return
@@ -97,7 +97,7 @@ func splitReferences(value string) ([]part, error) {
 			parts[n-1].text += text
 			return
 		}
-		parts = append(parts, part{text: text})
+		parts = append(parts, optionPart{text: text})
 	}
 	for rest := value; rest != ""; {
 		before, after, found := strings.Cut(rest, "${")
@@ -120,9 +120,9 @@ func splitReferences(value string) ([]part, error) {
 		case isFile && path == "":
 			return nil, fmt.Errorf("${file:} names no file")
 		case isFile:
-			parts = append(parts, part{text: path, reference: true, file: true})
+			parts = append(parts, optionPart{text: path, reference: true, file: true})
 		case variableName.MatchString(name):
-			parts = append(parts, part{text: name, reference: true})
+			parts = append(parts, optionPart{text: name, reference: true})
 		default:
 			return nil, fmt.Errorf("what stands in ${…} is neither a variable's name nor file:PATH")
 		}
@@ -160,7 +160,7 @@ func substitute(option Text, lookup Lookup) (string, Problems) {
 	return b.String(), nil
 }
 
-func resolveReference(reference part, lookup Lookup) (string, *Problem) {
+func resolveReference(reference optionPart, lookup Lookup) (string, *Problem) {
 	fail := func(message, hint string) (string, *Problem) {
 		return "", &Problem{Severity: SeverityError, Message: message, Hint: hint}
 	}
@@ -184,18 +184,18 @@ func resolveReference(reference part, lookup Lookup) (string, *Problem) {
 	return strings.TrimRight(string(content), "\r\n"), nil
 }
 
-// place is where in a URL a value is put.
-type place uint8
+// urlPart is where in a URL a value is put.
+type urlPart uint8
 
 const (
-	noURL    place = iota
-	userinfo       // user and password
-	host           // host and port
-	beyond         // path, query, fragment
+	noURL    urlPart = iota
+	userinfo         // user and password
+	host             // host and port
+	beyond           // path, query, fragment
 )
 
 // urlPlace finds out from the literal text around a reference where it stands.
-func urlPlace(before, after []part) place {
+func urlPlace(before, after []optionPart) urlPart {
 	left := literals(before)
 	_, authority, isURL := strings.Cut(left, "://")
 	switch {
@@ -217,7 +217,7 @@ func urlPlace(before, after []part) place {
 }
 
 // literals joins the literal text; a reference counts as a word.
-func literals(parts []part) string {
+func literals(parts []optionPart) string {
 	var b strings.Builder
 	for _, part := range parts {
 		if part.reference {
@@ -229,7 +229,7 @@ func literals(parts []part) string {
 	return b.String()
 }
 
-func encodeIn(where place, value string) string {
+func encodeIn(where urlPart, value string) string {
 	if where == noURL {
 		return value
 	}
@@ -249,8 +249,8 @@ func encodeIn(where place, value string) string {
 	return b.String()
 }
 
-// options substitutes all options of a connection.
-func options(written map[string]Text, lookup Lookup) (map[string]string, Problems) {
+// allOptions substitutes all options of a connection.
+func allOptions(written map[string]Text, lookup Lookup) (map[string]string, Problems) {
 	given := make(map[string]string, len(written))
 	var problems Problems
 	for _, name := range sortedKeys(written) {

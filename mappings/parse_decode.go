@@ -34,9 +34,9 @@ func keyHint(word string, known []string) string {
 
 // entries gives the entries of a map whose keys are names, each once.
 func (p *decoder) entries(n *node, what string) []entry {
-	if n.kind != mapping {
+	if n.kind != mapValue {
 		problem := p.fail(n.text.Pos, "%s must be a map, not %s", what, n.kind)
-		if n.kind == scalar && strings.Contains(n.text.Value, ":") {
+		if n.kind == scalarValue && strings.Contains(n.text.Value, ":") {
 			problem.Hint = "a space is missing after the colon"
 		}
 		return nil
@@ -61,12 +61,12 @@ func (p *decoder) entries(n *node, what string) []entry {
 // text gives a scalar; a key without a value is a fault.
 func (p *decoder) text(n *node, what string) (Text, bool) {
 	switch n.kind {
-	case scalar:
+	case scalarValue:
 		if !n.quoted || n.text.Value != "" {
 			return n.text, true
 		}
 		p.fail(n.text.Pos, "%s is empty", what)
-	case nothing:
+	case noValue:
 		p.fail(n.text.Pos, "%s has no value", what)
 	default:
 		p.fail(n.text.Pos, "%s must be a text, not %s", what, n.kind).Hint =
@@ -77,10 +77,10 @@ func (p *decoder) text(n *node, what string) (Text, bool) {
 
 // literal gives the raw token of a value that is written or compared as it is.
 func (p *decoder) literal(n *node, what string) (Text, bool) {
-	if n.kind == scalar {
+	if n.kind == scalarValue {
 		return n.text, true
 	}
-	if n.kind == nothing {
+	if n.kind == noValue {
 		p.fail(n.text.Pos, "%s has no value", what).Hint = `write "" for an empty text, and leave the line out for none`
 		return Text{Pos: n.text.Pos}, false
 	}
@@ -90,7 +90,7 @@ func (p *decoder) literal(n *node, what string) (Text, bool) {
 
 // texts gives a list of scalars, or one scalar as a list of one.
 func (p *decoder) texts(n *node, what string) []Text {
-	if n.kind != list {
+	if n.kind != listValue {
 		if t, ok := p.text(n, what); ok {
 			return []Text{t}
 		}

@@ -22,7 +22,7 @@ func (p *decoder) fields(n *node, systems []string) []*Field {
 
 func (p *decoder) row(from entry, systems []string) *Field {
 	f := &Field{Name: from.key}
-	if from.value.kind == scalar {
+	if from.value.kind == scalarValue {
 		p.fail(from.value.text.Pos, "a field is a row of systems, not a text").Hint =
 			"{crm: email, billing: email_address}; what has the same name everywhere stands in `same: [email]`"
 		return f
@@ -39,7 +39,7 @@ func (p *decoder) row(from entry, systems []string) *Field {
 			problem.Hint = keyHint(e.key.Value, known)
 		}
 	}
-	if from.value.kind == mapping && len(f.Cells) == 0 && len(systems) > 0 {
+	if from.value.kind == mapValue && len(f.Cells) == 0 && len(systems) > 0 {
 		p.fail(from.key.Pos, "no system has this field").Hint = "{" + systems[0] + ": COLUMN, …}"
 	}
 	return f
@@ -103,7 +103,7 @@ func foreignType(word string) string {
 
 func (p *decoder) cell(from entry) *Cell {
 	c := &Cell{System: from.key, Pos: from.value.text.Pos}
-	if from.value.kind != mapping {
+	if from.value.kind != mapValue {
 		c.Path, _ = p.text(from.value, "the cell of "+from.key.Value)
 		return c
 	}
@@ -137,7 +137,7 @@ func (p *decoder) cell(from entry) *Cell {
 }
 
 func (p *decoder) write(n *node) []WriteCell {
-	if n.kind != mapping {
+	if n.kind != mapValue {
 		if column, ok := p.text(n, "write"); ok {
 			return []WriteCell{{Column: column}}
 		}
@@ -157,7 +157,7 @@ func (p *decoder) write(n *node) []WriteCell {
 func (p *decoder) values(f *Field, n *node, systems []string) {
 	for _, e := range p.entries(n, "values") {
 		row := ValueRow{Canonical: e.key, Cells: map[string][]Text{}}
-		if e.value.kind != nothing {
+		if e.value.kind != noValue {
 			for _, cell := range p.entries(e.value, "the value "+e.key.Value) {
 				if p.isSystem(cell.key, systems) {
 					row.Cells[cell.key.Value] = p.tokens(cell.value, "the value "+e.key.Value)
@@ -166,14 +166,14 @@ func (p *decoder) values(f *Field, n *node, systems []string) {
 		}
 		f.Values = append(f.Values, row)
 	}
-	if n.kind == mapping && len(f.Values) == 0 {
+	if n.kind == mapValue && len(f.Values) == 0 {
 		p.fail(n.text.Pos, "values is an empty map").Hint = "values: {CANONICAL: {SYSTEM: VALUE}}"
 	}
 }
 
 // tokens reads one literal or a list of them.
 func (p *decoder) tokens(n *node, what string) []Text {
-	if n.kind != list {
+	if n.kind != listValue {
 		if t, ok := p.literal(n, what); ok {
 			return []Text{t}
 		}

@@ -27,10 +27,10 @@ type node struct {
 type nodeKind uint8
 
 const (
-	nothing nodeKind = iota // a key without a value, null or ~
-	scalar
-	list
-	mapping
+	noValue nodeKind = iota // a key without a value, null or ~
+	scalarValue
+	listValue
+	mapValue
 )
 
 // entry is one key of a map with its value.
@@ -163,15 +163,15 @@ func (p *decoder) at(t *token.Token) Pos {
 // node turns the library's tree into ours.
 func (p *decoder) node(n ast.Node, depth int) *node {
 	if n == nil {
-		return &node{kind: nothing, text: Text{Pos: p.at(nil)}}
+		return &node{kind: noValue, text: Text{Pos: p.at(nil)}}
 	}
 	if depth > maxDepth {
 		p.fail(p.at(n.GetToken()), "this nests more than %d deep", maxDepth)
-		return &node{kind: nothing, text: Text{Pos: p.at(n.GetToken())}}
+		return &node{kind: noValue, text: Text{Pos: p.at(n.GetToken())}}
 	}
 	switch x := n.(type) {
 	case *ast.MappingNode:
-		made := &node{kind: mapping, text: Text{Pos: p.at(x.GetToken())}}
+		made := &node{kind: mapValue, text: Text{Pos: p.at(x.GetToken())}}
 		if len(x.Values) > 0 && !x.IsFlowStyle {
 			made.text.Pos = p.at(x.Values[0].Key.GetToken())
 		}
@@ -180,22 +180,22 @@ func (p *decoder) node(n ast.Node, depth int) *node {
 		}
 		return made
 	case *ast.MappingValueNode:
-		return &node{kind: mapping, text: Text{Pos: p.at(x.Key.GetToken())}, entries: []entry{p.entry(x, depth)}}
+		return &node{kind: mapValue, text: Text{Pos: p.at(x.Key.GetToken())}, entries: []entry{p.entry(x, depth)}}
 	case *ast.SequenceNode:
-		made := &node{kind: list, text: Text{Pos: p.at(x.GetToken())}}
+		made := &node{kind: listValue, text: Text{Pos: p.at(x.GetToken())}}
 		for _, v := range x.Values {
 			made.items = append(made.items, p.node(v, depth+1))
 		}
 		return made
 	case *ast.NullNode:
-		return &node{kind: nothing, text: Text{Pos: p.at(x.GetToken())}}
+		return &node{kind: noValue, text: Text{Pos: p.at(x.GetToken())}}
 	case *ast.LiteralNode:
 		value := strings.TrimSuffix(x.Value.GetToken().Value, "\n")
-		return &node{kind: scalar, text: Text{Value: value, Pos: p.at(x.GetToken())}, quoted: true}
+		return &node{kind: scalarValue, text: Text{Value: value, Pos: p.at(x.GetToken())}, quoted: true}
 	default:
 		t := n.GetToken()
 		quoted := t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
-		return &node{kind: scalar, text: Text{Value: t.Value, Pos: p.at(t)}, quoted: quoted}
+		return &node{kind: scalarValue, text: Text{Value: t.Value, Pos: p.at(t)}, quoted: quoted}
 	}
 }
 

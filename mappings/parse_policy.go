@@ -8,7 +8,7 @@ import (
 // chain reads policies in order; one alone may stand without a list.
 func (p *decoder) chain(n *node, what string, systems []string) []Policy {
 	items := []*node{n}
-	if n.kind == list {
+	if n.kind == listValue {
 		items = n.items
 		if len(items) == 0 {
 			p.fail(n.text.Pos, "%s is an empty list", what).Hint = what + ": [newest_wins, manual]"
@@ -25,12 +25,12 @@ func (p *decoder) chain(n *node, what string, systems []string) []Policy {
 
 func (p *decoder) policy(n *node, systems []string) (Policy, bool) {
 	switch n.kind {
-	case scalar:
+	case scalarValue:
 		if slices.Contains(plainPolicies(), n.text.Value) {
 			return Policy{Name: n.text}, true
 		}
 		p.unknownPolicy(n.text)
-	case mapping:
+	case mapValue:
 		if len(n.entries) != 1 {
 			p.fail(n.text.Pos, "a policy is a word or a map of one key, such as {system_wins: crm}")
 			return Policy{}, false

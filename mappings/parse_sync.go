@@ -29,7 +29,7 @@ func (p *decoder) definition(root *node) *Definition {
 			}
 		}
 	}
-	if root.kind != mapping {
+	if root.kind != mapValue {
 		return nil
 	}
 	p.head(d, byKey)
@@ -111,7 +111,7 @@ func (p *decoder) body(d *Definition, byKey map[string]*node) {
 func (p *decoder) match(n *node) Match {
 	m := Match{Pos: n.text.Pos}
 	switch n.kind {
-	case scalar:
+	case scalarValue:
 		if n.text.Value == "key" && !n.quoted {
 			m.Key = true
 			return m
@@ -119,11 +119,11 @@ func (p *decoder) match(n *node) Match {
 		if t, ok := p.text(n, "match"); ok {
 			m.Alternatives = [][]Text{{t}}
 		}
-	case list:
+	case listValue:
 		m.Alternatives = [][]Text{p.texts(n, "match")}
-	case mapping:
+	case mapValue:
 		for _, e := range p.keys(n, "match", []string{"first_of"}) {
-			if e.value.kind != list {
+			if e.value.kind != listValue {
 				p.fail(e.value.text.Pos, "first_of must be a list, not %s", e.value.kind)
 				continue
 			}
@@ -141,14 +141,14 @@ func (p *decoder) match(n *node) Match {
 func (p *decoder) same(n *node) Same {
 	s := Same{Pos: n.text.Pos}
 	switch {
-	case n.kind == scalar && n.text.Value == "all":
+	case n.kind == scalarValue && n.text.Value == "all":
 		s.All = true
-	case n.kind == mapping:
+	case n.kind == mapValue:
 		s.All = true
 		for _, e := range p.keys(n, "same", []string{"except"}) {
 			s.Except = p.texts(e.value, "except")
 		}
-	case n.kind == nothing:
+	case n.kind == noValue:
 		p.fail(n.text.Pos, "same has no value").Hint = "same: all · same: [names] · same: {except: [names]}"
 	default:
 		s.Names = p.texts(n, "same")
@@ -170,7 +170,7 @@ func (p *decoder) twice(names []Text, what string) {
 // perSystem reads a word for all systems, or a map of a word for each; "" is
 // the key for all.
 func (p *decoder) perSystem(n *node, what string, systems, allowed []string) map[string]string {
-	if n.kind != mapping {
+	if n.kind != mapValue {
 		if w := p.word(n, what, allowed...); w != "" {
 			return map[string]string{"": w}
 		}
@@ -287,7 +287,7 @@ func (p *decoder) schedule(n *node) Schedule {
 		}
 	}
 	switch {
-	case n.kind != mapping:
+	case n.kind != mapValue:
 	case s.Every > 0 && s.Cron != "":
 		p.fail(s.Pos, "`every` and `cron` stand together").Hint = "a schedule has one of them"
 	case s.Every == 0 && s.Cron == "" && !p.problems.Failed():

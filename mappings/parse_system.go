@@ -24,7 +24,7 @@ func (p *decoder) systems(n *node) []*System {
 		}
 		systems = append(systems, p.system(e))
 	}
-	if n.kind == mapping && len(systems) < 2 {
+	if n.kind == mapValue && len(systems) < 2 {
 		p.fail(n.text.Pos, "a sync needs two systems or more").Hint = "systems: {NAME: {use: CONNECTION, object: TABLE}, …}"
 	}
 	return systems
@@ -56,7 +56,7 @@ func (p *decoder) system(from entry) *System {
 		}
 	}
 	switch {
-	case from.value.kind != mapping:
+	case from.value.kind != mapValue:
 	case s.Use.Value == "" && s.Connector.Value == "":
 		p.fail(s.Pos, "%s says neither `use` nor `connector`", what).Hint = "use: CONNECTION, from connections.yaml"
 	case s.Use.Value != "" && s.Connector.Value != "":
@@ -118,7 +118,7 @@ func (p *decoder) systemKey(s *System, e entry) {
 }
 
 func (p *decoder) changes(s *System, n *node) {
-	if n.kind == mapping {
+	if n.kind == mapValue {
 		for _, e := range p.keys(n, "changes", []string{"with"}) {
 			if _, ok := p.text(e.value, "with"); ok {
 				p.putOff("changes: {with}", e.key.Pos)

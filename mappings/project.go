@@ -192,7 +192,7 @@ func (p *Project) CheckConnections(d *Definition) Problems {
 // stay relative: to the folder of the definitions.
 func (p *Project) Connect(system *System, lookup Lookup) (connector string, given map[string]string, problems Problems) {
 	if system.Use.Value == "" {
-		given, problems = options(system.Options, lookup)
+		given, problems = allOptions(system.Options, lookup)
 		return system.Connector.Value, given, problems
 	}
 	connection := p.Connections[system.Use.Value]
@@ -202,7 +202,7 @@ func (p *Project) Connect(system *System, lookup Lookup) (connector string, give
 			Hint: didYouMean(system.Use.Value, sortedKeys(p.Connections)),
 		}}
 	}
-	given, problems = options(connection.Options, lookup)
+	given, problems = allOptions(connection.Options, lookup)
 	for i := range problems {
 		problems[i].Message = "connection " + connection.Name.Value + ": " + problems[i].Message
 	}

@@ -10,7 +10,7 @@ import (
 func suggest(word string, candidates []string) string {
 	best, bestDistance := "", 0
 	for _, candidate := range slices.Sorted(slices.Values(candidates)) {
-		d := distance(fold(word), fold(candidate))
+		d := editDistance(foldWord(word), foldWord(candidate))
 		limit := max(len([]rune(candidate)), len([]rune(word)))/3 + 1
 		if len([]rune(candidate)) <= 3 {
 			limit = 1
@@ -37,7 +37,7 @@ func didYouMean(word string, candidates []string) string {
 	return "there are: " + strings.Join(candidates, ", ")
 }
 
-func fold(s string) string {
+func foldWord(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch r {
 		case '-', ' ', '.':
@@ -48,8 +48,8 @@ func fold(s string) string {
 	}, strings.ToLower(s))
 }
 
-// distance counts insertions, deletions, replacements and swaps of neighbours.
-func distance(a, b string) int {
+// editDistance counts insertions, deletions, replacements and swaps of neighbours.
+func editDistance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	if len(x) > 100 || len(y) > 100 {
 		return 100
