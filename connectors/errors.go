@@ -78,8 +78,7 @@ func Wrap(kind Kind, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*Error](err); ok {
 		return &Error{Kind: known.Kind, Doing: doing, After: known.After, Err: err}
 	}
 	return &Error{Kind: kind, Doing: doing, Err: err}
@@ -89,8 +88,7 @@ func Wrap(kind Kind, doing string, err error) error {
 // an error that no connector classified is Transient too: it is retried, and
 // stays visible.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {

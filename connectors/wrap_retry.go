@@ -67,14 +67,10 @@ func (p RetryPolicy) pause(attempt int, err error) (time.Duration, bool) {
 	}
 	backoff := min(p.First<<(attempt-1), p.Most)
 	backoff += rand.N(backoff/4 + 1) //nolint:gosec // spreads retries, hides nothing
-	switch known.Kind {
-	case Transient:
-		return backoff, true
-	case RateLimited:
+	if known.Kind == RateLimited {
 		return max(known.After, backoff), known.After <= p.MostAfter
-	default:
-		return 0, false
 	}
+	return backoff, known.Kind == Transient
 }
 
 // waitFor waits; it is false if ctx ended first.

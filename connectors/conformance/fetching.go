@@ -15,7 +15,7 @@ func fetching() []check {
 		{"fetch/thousands", needsSource, fetchesMany},
 		{"find/rows by value", needsFinder, finds},
 		{"find/NULL and spelling", needsFinder, findsExactly},
-		{"where/means the same as here", func(f features) string { return unless(f.whr, "it translates no filters") }, translates},
+		{"where/means the same as here", func(f features) string { return unless(f.where, "it translates no filters") }, translates},
 	}
 }
 

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,12 +45,7 @@ func (s *suite) watched(tb testing.TB, mode connectors.Mode, rows int) (Table, F
 }
 
 func (s *suite) seesDeletes(mode connectors.Mode) bool {
-	for _, m := range s.can.SeesDeletes {
-		if m == mode {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.can.SeesDeletes, mode)
 }
 
 func seesChanges(tb testing.TB, s *suite, mode connectors.Mode) {

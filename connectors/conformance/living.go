@@ -31,20 +31,7 @@ func manyAtOnce(tb testing.TB, s *suite) {
 		key := table.key(table.Rows[i])
 		group.Go(func() error {
 			for n := range 3 {
-				results, err := to.Apply(ctx, connectors.Writes{
-					Columns: []string{"name"}, Compare: []string{"name"}, Fence: connectors.Fence{Sync: "conformance"},
-					Items: []connectors.Item{{Op: connectors.OpUpdate, Key: key, Set: []record.Value{fmt.Sprint("round ", n)}}},
-				})
-				if err != nil {
-					return err
-				}
-				if results[0].Status != connectors.Done {
-					return fmt.Errorf("%s: %w", results[0].Status, results[0].Err)
-				}
-				if _, err := src.Fetch(ctx, []string{"id", "name"}, []record.Key{key}); err != nil {
-					return err
-				}
-				if _, err := o.Describe(ctx); err != nil {
+				if err := round(ctx, src, to, key, n); err != nil {
 					return err
 				}
 			}
@@ -56,6 +43,25 @@ func manyAtOnce(tb testing.TB, s *suite) {
 	for i := range 8 {
 		require.Equal(tb, "round 2", truth[table.key(table.Rows[i])][colName])
 	}
+}
+
+// round writes, fetches and describes once.
+func round(ctx context.Context, src connectors.Source, to connectors.Sink, key record.Key, n int) error {
+	results, err := to.Apply(ctx, connectors.Writes{
+		Columns: []string{"name"}, Compare: []string{"name"}, Fence: connectors.Fence{Sync: "conformance"},
+		Items: []connectors.Item{{Op: connectors.OpUpdate, Key: key, Set: []record.Value{fmt.Sprint("round ", n)}}},
+	})
+	if err != nil {
+		return err
+	}
+	if results[0].Status != connectors.Done {
+		return fmt.Errorf("%s: %w", results[0].Status, results[0].Err)
+	}
+	if _, err := src.Fetch(ctx, []string{"id", "name"}, []record.Key{key}); err != nil {
+		return err
+	}
+	_, err = src.Describe(ctx)
+	return err
 }
 
 func leavesNothing(tb testing.TB, s *suite) {

@@ -18,6 +18,7 @@ func reading() []check {
 		{"read/every row once", needsSource, everyRowOnce},
 		{"read/a partition twice", needsSource, partitionTwice},
 		{"read/partitions at once", needsSource, partitionsAtOnce},
+		{"read/rows come and go between pages", needsSource, pagesHold},
 		{"read/columns in the order asked", needsSource, columnsAsked},
 		{"read/column gone", needsSource, columnGone},
 		{"read/empty table", needsSource, emptyTable},
@@ -96,6 +97,34 @@ func partitionsAtOnce(tb testing.TB, s *suite) {
 	}
 	require.NoError(tb, <-done)
 	s.requireRows(tb, table, table.Rows, results, "partitions read at once")
+}
+
+// Rows that come or go while the pages are read do not shift the others: what
+// nobody touched is listed exactly once.
+func pagesHold(tb testing.TB, s *suite) {
+	table := s.people(60)
+	fixture := s.New(tb, table)
+	src := source(tb, s.open(tb, fixture))
+	w := s.full(tb, table, src, 7)
+	count := map[record.Key]int{}
+	touched := map[record.Key]bool{}
+	for i, part := range w.Partitions {
+		rows := s.readPart(tb, table, src, part)
+		for _, r := range rows {
+			count[r.key]++
+		}
+		if i < 2 && len(rows) > 1 {
+			fixture.Delete(tb, table.keyValues(rows[0].values), table.keyValues(rows[1].values))
+			touched[rows[0].key], touched[rows[1].key] = true, true
+		} else {
+			fixture.Put(tb, s.person(-i, 100))
+		}
+	}
+	for _, row := range table.Rows {
+		if key := table.key(row); !touched[key] {
+			require.Equal(tb, 1, count[key], "row %s", key)
+		}
+	}
 }
 
 func columnsAsked(tb testing.TB, s *suite) {

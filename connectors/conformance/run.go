@@ -26,12 +26,10 @@ type suite struct {
 
 // features is what the object says of itself.
 type features struct {
-	can                                       connectors.Capabilities
-	source, sink, finder, loader, create, whr bool
-	login, absent, names                      bool
+	can                                         connectors.Capabilities
+	source, sink, finder, loader, create, where bool
+	login, absent, names                        bool
 }
-
-func (f features) has(mode connectors.Mode) bool { return slices.Contains(f.can.Modes, mode) }
 
 // Run runs every case against the subject.
 func Run(t *testing.T, subject Subject) {
@@ -71,7 +69,7 @@ func look(tb testing.TB, subject Subject) features {
 	_, f.finder = connectors.As[connectors.Finder](o)
 	_, f.loader = connectors.As[connectors.Loader](o)
 	_, f.create = connectors.As[connectors.Creator](o)
-	_, f.whr = connectors.As[connectors.Translator](o)
+	_, f.where = connectors.As[connectors.Translator](o)
 	f.sink = f.sink && d.Can.Writable
 	return f
 }

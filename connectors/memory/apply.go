@@ -28,7 +28,7 @@ func (o writable) Apply(ctx context.Context, w connectors.Writes) ([]connectors.
 			results, err = o.transaction(ctx, t, w)
 		}
 		if f.Shuffle {
-			rand.Shuffle(len(results), func(i, j int) { results[i], results[j] = results[j], results[i] })
+			rand.Shuffle(len(results), func(i, j int) { results[i], results[j] = results[j], results[i] }) //nolint:gosec // makes a mess, hides nothing
 		}
 		return err
 	})

@@ -75,11 +75,12 @@ func TestConformance(t *testing.T) { //nolint:paralleltest // the suite looks fo
 	hashes := memory.Database()
 	hashes.NoToken, hashes.NoOrder = true, true
 	hashes.Modes = []connectors.Mode{connectors.ModeTrigger, connectors.ModeCursor, connectors.ModeSnapshot}
-	for name, personality := range map[string]memory.Personality{
+	personalities := map[string]memory.Personality{
 		"database": memory.Database(), "database without tokens": hashes,
 		"api with etags": etags, "api without versions": bare, "api with idempotency keys": idempotent,
 		"read only": {ReadOnly: true},
-	} {
+	}
+	for name, personality := range personalities { //nolint:paralleltest // as above
 		t.Run(name, func(t *testing.T) { conformance.Run(t, subject(name, personality)) })
 	}
 }

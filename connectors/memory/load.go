@@ -3,7 +3,6 @@ package memory
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 
 	"github.com/syncline-dev/syncline/connectors"
@@ -141,4 +140,4 @@ func (a *write) loadRow(l loading, loaded *connectors.Loaded) error {
 }
 
 // String says which table it is, in messages of tests.
-func (t *Table) String() string { return fmt.Sprintf("memory table %s", t.identity) }
+func (t *Table) String() string { return "memory table " + t.identity }
