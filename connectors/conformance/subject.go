@@ -20,6 +20,9 @@ type Subject struct {
 	Kinds []record.Kind
 	// EmptyIsNull: the system cannot tell "" from NULL, and reads both as NULL.
 	EmptyIsNull bool
+	// Narrow names kinds of which the system holds only what a float does: longer
+	// numbers it may refuse (but never round).
+	Narrow []record.Kind
 	// NoNames: the object's columns cannot have any name (as in some APIs).
 	NoNames bool
 	// LoginRefused opens an object with a wrong password and gives the error; nil
