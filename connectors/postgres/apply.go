@@ -185,26 +185,30 @@ func (a *apply) attempt(ctx context.Context, g group) error {
 	return nil
 }
 
-// under runs f under a savepoint, to which it goes back when f fails.
+func (a *apply) under(ctx context.Context, f func() error) error {
+	return a.underSavepoint(ctx, a.conn, f)
+}
+
+// underSavepoint runs f under a savepoint, to which it goes back when f fails.
 // Constraints that are checked late are checked at the end of f, where their
 // failure can still be traced to its rows.
-func (a *apply) under(ctx context.Context, f func() error) error {
+func (t *table) underSavepoint(ctx context.Context, conn *pgconn.PgConn, f func() error) error {
 	before, after := "savepoint syncline", "release savepoint syncline"
-	if a.deferrable {
+	if t.deferrable {
 		before += "; set constraints all deferred"
 		after = "set constraints all immediate; " + after
 	}
-	if err := exec(ctx, a.conn, before); err != nil {
+	if err := exec(ctx, conn, before); err != nil {
 		return err
 	}
 	err := f()
 	if err == nil {
-		err = exec(ctx, a.conn, after)
+		err = exec(ctx, conn, after)
 	}
-	if err == nil || a.conn.IsClosed() {
+	if err == nil || conn.IsClosed() {
 		return err
 	}
-	if back := exec(ctx, a.conn, "rollback to savepoint syncline; release savepoint syncline"); back != nil {
+	if back := exec(ctx, conn, "rollback to savepoint syncline; release savepoint syncline"); back != nil {
 		return back
 	}
 	return err

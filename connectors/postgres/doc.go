@@ -10,10 +10,8 @@
 //	password   overrides the one in the url
 //	timezone   the zone that columns of type timestamp (without time zone) are
 //	           in; default UTC
-//	overlap    how far a cursor stays behind the server's clock, so that clocks
-//	           of applications may be late by that much; default 3s
-//	settle     how long Detect waits for short transactions in flight to end
-//	           before it leaves the position behind them; default 2s
+//	overlap    how late a row may be: how far below the greatest cursor value
+//	           rows of later transactions are looked for; default 1m
 //
 // # Reading
 //
@@ -21,12 +19,18 @@
 // long as the process that detected it holds it; after that each range is read
 // as it is. The condition token of a row is its xmin.
 //
-// Cursor mode reads what lies above a position in the column `modified`. A row
-// may become visible long after the moment that it carries: its transaction
-// was still open. Therefore a position moves to a cursor value only when every
-// transaction that was open at the time has ended and what it left behind has
-// been read; until then the value waits in the position as a candidate. Rows
-// whose `modified` is NULL are seen by full reads only.
+// Cursor mode finds what is new by the column `modified`, and by xmin. A row
+// may become visible long after the moment that it carries, because its
+// transaction was still open, and many rows may carry one moment. Therefore a
+// position has two parts: the oldest transaction that was in flight, below
+// which everything has been read, and the least cursor value that an unseen
+// transaction may carry. That value moves up only when every transaction that
+// was open when it was taken has ended; until then it waits in the position as
+// a candidate, and only costs the server a longer look at its index. So a long
+// transaction loses nothing, and rows already read do not come again. An index
+// on the column is what makes it fast. Rows whose cursor is NULL are seen by
+// full reads only, as are rows that come more than `overlap` late from a
+// transaction which began after the position was taken.
 //
 // # Writing
 //

@@ -41,8 +41,7 @@ const (
 	// keepAlive finds out about a peer that went away without a word.
 	keepAlive = 30 * time.Second
 
-	defaultOverlap = 3 * time.Second
-	defaultSettle  = 2 * time.Second
+	defaultOverlap = time.Minute
 )
 
 // sessionSQL makes sessions alike whatever the role's or database's own
@@ -63,7 +62,6 @@ type object struct {
 	log     *slog.Logger
 	zone    string
 	overlap time.Duration
-	settle  time.Duration
 	// checkText: the database's encoding promises nothing.
 	checkText bool
 
@@ -98,7 +96,7 @@ func (Connector) Open(ctx context.Context, config connectors.Config) (connectors
 
 // connect opens the pool and proves that it works.
 func connect(ctx context.Context, config connectors.Config) (*object, error) {
-	o := &object{config: config, log: config.Logger, overlap: defaultOverlap, settle: defaultSettle}
+	o := &object{config: config, log: config.Logger, overlap: defaultOverlap}
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
 	}
@@ -132,8 +130,6 @@ func (o *object) options() error {
 			o.zone = value
 		case "overlap":
 			o.overlap, err = time.ParseDuration(value)
-		case "settle":
-			o.settle, err = time.ParseDuration(value)
 		default:
 			o.log.Warn("postgres has no such option", "system", o.config.System, "option", name)
 		}

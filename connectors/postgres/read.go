@@ -33,12 +33,14 @@ type spec struct {
 	Where string `json:"where,omitempty"`
 }
 
-// above is a lower bound of the cursor.
+// above bounds what is new since a position in cursor mode.
 type above struct {
 	Column string `json:"column"`
-	Text   string `json:"text"`
-	// Equal: rows at the bound belong to it.
-	Equal bool `json:"equal,omitempty"`
+	// Low is the least value; "" for no bound.
+	Low string `json:"low,omitempty"`
+	// Up to Cursor, only rows written since transaction Xmin are new.
+	Cursor string `json:"cursor,omitempty"`
+	Xmin   string `json:"xmin,omitempty"`
 }
 
 // Detect says what is to be read.
@@ -135,15 +137,11 @@ func (t *table) selectList(columns []*column, alias string) string {
 func (t *table) condition(s spec) (string, error) {
 	var terms []string
 	if s.Above != nil {
-		columns, err := t.pick([]string{s.Above.Column})
+		new, err := t.newer(s.Above)
 		if err != nil {
 			return "", err
 		}
-		op := " > "
-		if s.Above.Equal {
-			op = " >= "
-		}
-		terms = append(terms, "t."+quote(s.Above.Column)+op+literal(s.Above.Text)+"::"+columns[0].typeName)
+		terms = append(terms, new...)
 	}
 	by, err := t.pick(append([]string{}, s.By...))
 	if err != nil {
@@ -182,6 +180,27 @@ func (t *table) condition(s spec) (string, error) {
 		return "", nil
 	}
 	return " where " + strings.Join(terms, " and "), nil
+}
+
+// newer writes what is new since a position.
+func (t *table) newer(a *above) ([]string, error) {
+	columns, err := t.pick([]string{a.Column})
+	if err != nil {
+		return nil, err
+	}
+	name, as := "t."+quote(a.Column), "::"+columns[0].typeName
+	var terms []string
+	if a.Low != "" {
+		terms = append(terms, name+" >= "+literal(a.Low)+as)
+	}
+	if a.Xmin == "" || !t.token {
+		return terms, nil
+	}
+	written := "age(t.xmin) <= age(" + literal(a.Xmin) + "::xid)"
+	if a.Cursor != "" {
+		written = "(" + name + " > " + literal(a.Cursor) + as + " or " + written + ")"
+	}
+	return append(terms, written), nil
 }
 
 // rowOf writes (a, b, c).

@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"math"
+	"strings"
+
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+var _ connectors.Translator = (*object)(nil)
+
+// Translate writes a filter as a condition over the table's alias t, where SQL
+// means exactly the same: != tells NULL from a value, every other operator with
+// a NULL gives NULL. Orders of texts and of floats are left to the caller,
+// which has neither collations nor NaN above all numbers.
+func (o *object) Translate(filter connectors.Comparison) (where string, ok bool) {
+	return o.current().translate(filter)
+}
+
+func (t *table) translate(f connectors.Comparison) (string, bool) {
+	switch f.Op {
+	case "and", "or", "not":
+		return t.connect(f)
+	}
+	c := t.byName[f.Column]
+	if c == nil || len(f.Values) == 0 {
+		return "", false
+	}
+	if f.Op != "in" && len(f.Values) != 1 {
+		return "", false
+	}
+	if f.Values[0] == nil && f.Op != "in" {
+		switch f.Op {
+		case "==":
+			return "t." + quote(f.Column) + " is null", true
+		case "!=":
+			return "t." + quote(f.Column) + " is not null", true
+		default:
+			return "", false
+		}
+	}
+	operand := c.operandSQL()
+	literals := make([]string, len(f.Values))
+	for i, v := range f.Values {
+		text, ok := c.literalSQL(v, f.Op)
+		if !ok {
+			return "", false
+		}
+		literals[i] = text
+	}
+	switch f.Op {
+	case "==":
+		return operand + " = " + literals[0], true
+	case "!=":
+		return operand + " is distinct from " + literals[0], true
+	case "<", "<=", ">", ">=":
+		return operand + " " + f.Op + " " + literals[0], true
+	case "in":
+		return operand + " in (" + strings.Join(literals, ", ") + ")", true
+	default:
+		return "", false
+	}
+}
+
+func (t *table) connect(f connectors.Comparison) (string, bool) {
+	if len(f.Terms) == 0 || f.Op == "not" && len(f.Terms) != 1 {
+		return "", false
+	}
+	terms := make([]string, len(f.Terms))
+	for i, term := range f.Terms {
+		text, ok := t.translate(term)
+		if !ok {
+			return "", false
+		}
+		terms[i] = "(" + text + ")"
+	}
+	if f.Op == "not" {
+		return "not " + terms[0], true
+	}
+	return strings.Join(terms, " "+f.Op+" "), true
+}
+
+// operandSQL is the column as it is read, compared byte by byte if it is text.
+func (c *column) operandSQL() string {
+	sql := c.readSQL("t")
+	if c.form.wire == wireInterval || c.form.wire == wireText && (c.folds || !c.form.assigns) {
+		sql = "(" + sql + ")::text collate \"C\""
+	}
+	return sql
+}
+
+// literalSQL writes a value that compares with the column as it does here.
+func (c *column) literalSQL(v record.Value, op string) (string, bool) {
+	ordered := op != "==" && op != "!=" && op != "in"
+	switch x := v.(type) {
+	case string:
+		// What is ASCII has one normal form, so bytes decide.
+		if c.field.Type.Kind != record.KindString || ordered || !plainText(x) {
+			return "", false
+		}
+		return literal(x) + "::text", true
+	case int64, record.Decimal:
+		switch c.form.wire {
+		case wireInt2, wireInt4, wireInt8, wireNumeric:
+			if d, is := x.(record.Decimal); is && !d.Finite() {
+				return "", false
+			}
+			if _, is := x.(int64); is {
+				return literal(record.Text(x)) + "::int8", true
+			}
+			return literal(record.Text(x)) + "::numeric", true
+		default:
+			return "", false
+		}
+	case float64:
+		if c.form.wire != wireFloat8 || ordered || math.IsNaN(x) || math.IsInf(x, 0) {
+			return "", false
+		}
+		return literal(record.Text(x)) + "::float8", true
+	case bool:
+		return literal(record.Text(x)) + "::bool", c.form.wire == wireBool && !ordered
+	case record.Timestamp:
+		if c.form.wire != wireTimestamp && c.form.wire != wireTimestampTZ {
+			return "", false
+		}
+		return literal(serverText(x)) + "::" + c.stage().name, true
+	case record.Date:
+		return literal(serverText(x)) + "::date", c.form.wire == wireDate
+	case record.TimeOfDay:
+		return literal(record.Text(x)) + "::time", c.form.wire == wireTime
+	case record.UUID:
+		return literal(record.Text(x)) + "::uuid", c.form.wire == wireUUID && !ordered
+	default:
+		return "", false
+	}
+}
+
+// plainText has one normal form in Unicode and no spaces that a type drops.
+func plainText(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 || s[i] == 0 {
+			return false
+		}
+	}
+	return true
+}
