@@ -6,18 +6,20 @@ import "github.com/syncline-dev/syncline/internal/record"
 // together is in it, in any order.
 type Bucket struct {
 	Links []*Link
-	// Loose are known members without a link.
+	// Loose are known members without a link, and Conflicts the open conflicts
+	// about them that name no link.
 	Loose        []*Member
+	Conflicts    []*Conflict
 	Observations []Observation
 	Decisions    []Decision
 	// Complete tells per system whether every row was listed in this run, and
-	// FirstSync whether it never was before: creations wait for complete
-	// listings of all systems.
+	// First whether it never was before: creations wait for complete listings
+	// of all systems. A member that is just as it was needs no observation.
 	Complete, First []bool
-	// Seen tells per system which members were seen in this run and are just
-	// as they were; they need no observation.
-	Now record.Timestamp // taken once, at detection
-	// NewID names a new link by the row that founds it; pure and collision-free.
+	// Now is taken once, at detection.
+	Now record.Timestamp
+	// NewID names a new link by the row that founds it; pure, and never the
+	// name of a link of an earlier run.
 	NewID func(system int, key record.Key) string
 }
 
@@ -26,13 +28,22 @@ type Bucket struct {
 type Outcome struct {
 	Links     []*Link
 	Loose     []*Member
-	Opened    []*Conflict // ID 0: new; else changed candidates
+	Opened    []*Conflict // ID 0: new; else changed candidates or SkipUntil
 	Closed    []int64     // conflicts that converged or were decided
 	Applied   []int64     // decisions that were carried out
 	Refused   []int64     // decisions for another digest
 	Notes     []Note
 	Tally     Tally
 	PerSystem []Tally
+	// Owing says, in the order of the links, how many observations of a link
+	// were counted as owed: they are applied once nothing is owed any more.
+	Owing []Owing
+}
+
+// Owing is the observations of one link that ended as owed, by system.
+type Owing struct {
+	LinkID       string
+	Observations []int64
 }
 
 // Note is one decision for the journal: what a field became, by which rule,
@@ -56,9 +67,13 @@ type Tally struct {
 type Payment struct {
 	System int
 	LinkID string
-	// Op is create, update, delete (hard), soft (set the deleted column).
+	// Op is create, update, delete (hard), soft (set the deleted column),
+	// restore (clear the deleted column and update Fields).
 	Op  string
 	Key record.Key
+	// Uncertain: a creation was begun and its outcome is not known; look the
+	// row up by its match first. Key is then "".
+	Uncertain bool
 	// Fields are the places to write; Values the whole canonical record.
 	Fields []int
 	Values []record.Value

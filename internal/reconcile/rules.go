@@ -24,6 +24,14 @@ type Rules struct {
 	Then     Chain
 	// WholeRecord makes a conflict in one field hold all fields of the record.
 	WholeRecord bool
+
+	hooks hooks
+}
+
+// hooks switch rules off, so that tests can show that they are needed.
+type hooks struct {
+	ignoreMovedBase bool
+	dropConflicts   bool
 }
 
 // FieldRule is what counts for one canonical field.
@@ -36,7 +44,9 @@ type FieldRule struct {
 	Ignore bool
 	// WriteOnce: the first committed value stays.
 	WriteOnce bool
-	Chain     Chain
+	// WholeRecord makes a conflict in this field hold all fields of the record.
+	WholeRecord bool
+	Chain       Chain
 	// Ranks are the canonical values from lowest to highest, for max and min;
 	// nil orders by value.
 	Ranks []record.Value
@@ -62,9 +72,19 @@ type SystemRule struct {
 	LeavingDeletes bool
 	// HasModified: newest_wins can use this system's times.
 	HasModified bool
+	// ReusesKeys: the key of a deleted row may come back for another thing. A
+	// row whose match values all changed is then not taken for an edit, unless
+	// the source's own order shows an update.
+	ReusesKeys bool
+	// Unlisted: the system was never listed completely, so that nobody knows
+	// what it has. While that is so of any system, nothing is created anywhere.
+	Unlisted bool
 	// Has and Writes tell for each field whether the system has it and whether
 	// it can be written there.
 	Has, Writes []bool
+	// When tells for each field whether a `when` can switch it off here: such a
+	// field is not written to a row where it was last seen Missing. nil: none.
+	When []bool
 	// Accept says whether the system should hold a record with these fields;
 	// nil accepts all.
 	Accept func(fields []record.Value) (bool, error)

@@ -62,8 +62,11 @@ type Member struct {
 	Key    record.Key
 	LinkID string
 	State  State
-	// Why says in a word why a member is quarantined or unlinked: bad,
-	// refused, ambiguous, review, ignored, out_of_scope, loop.
+	// Why says in a word why a member is what it is. Quarantined: bad, refused,
+	// loop. Unlinked: ambiguous, review, ignored, deleted, out_of_scope.
+	// Detached: unlinked, gone (its row is deleted and nothing takes its
+	// place), deleted (its row says so itself), restore (its row says so, and
+	// the record lives: it is owed a restore).
 	Why string
 	// Acked is the link's revision that this system is known to hold.
 	Acked int64
@@ -77,7 +80,8 @@ type Member struct {
 	Match []string
 	// Seen has, by field, what this system holds where that differs from what
 	// Predict(Base) says it would hold. It is what the system is owed, unless
-	// the field is held by a conflict or cannot be written there.
+	// the field is held by a conflict or cannot be written there. A loose member
+	// has no base: it keeps all of its fields here.
 	Seen map[int]record.Value
 	// SinceWrite: it was seen since our last write to it, so that its absence
 	// means something.
@@ -112,11 +116,14 @@ type Observation struct {
 
 // Candidate is one side of a conflict.
 type Candidate struct {
-	// System is None for the base.
+	// System is whose word it is; for a base, where it came from (None for a
+	// decided one).
 	System int
-	Key    record.Key
-	Value  record.Value
-	At     record.Timestamp
+	// Base: the base moved before this edit's system had heard of it.
+	Base  bool
+	Key   record.Key
+	Value record.Value
+	At    record.Timestamp
 	// Deleted: this side says that the record is deleted.
 	Deleted bool
 	// Link is the candidate of an identity conflict.
@@ -128,7 +135,8 @@ type Conflict struct {
 	// ID is the ledger's number; 0 until it is stored.
 	ID     int64
 	LinkID string
-	// System and Key name the row of a conflict without a link.
+	// System and Key name the unlinked row of a conflict about identity; LinkID
+	// is then the link that it may belong to, or "".
 	System int
 	Key    record.Key
 	Kind   Kind

@@ -1,0 +1,347 @@
+package reconcile
+
+import (
+	"slices"
+
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// contender is one side of a field that is to be decided.
+type contender struct {
+	system int
+	key    record.Key
+	value  record.Value
+	at     record.Timestamp
+	// was is what the system held before its edit; delta adds the difference.
+	was record.Value
+	// base: the base moved before the others' systems had heard of it.
+	base bool
+	// first: it meets the link in this field for the first time.
+	first bool
+	// pending: it was said before and waits in a conflict.
+	pending bool
+	// informed: the edit was made on top of the base as it is.
+	informed bool
+}
+
+// merge decides every field on its own: an edit of one field never overrules
+// an edit of another.
+func (w *work) merge() {
+	for f := range w.base {
+		w.field(f)
+	}
+}
+
+func (w *work) open(f int) *Conflict {
+	if w.old == nil {
+		return nil
+	}
+	for _, c := range w.old.Conflicts {
+		if c.Field == f {
+			return c
+		}
+	}
+	return nil
+}
+
+func (w *work) field(f int) {
+	open := w.open(f)
+	sides := w.contenders(f, open)
+	if len(sides) == 0 {
+		return // an open conflict has converged
+	}
+	sides, violations := w.directed(f, sides)
+	if w.violations(f, open, sides, violations) {
+		return
+	}
+	edits := slices.DeleteFunc(slices.Clone(sides), func(c contender) bool { return c.first })
+	firsts := slices.DeleteFunc(sides, func(c contender) bool { return !c.first })
+	for _, c := range edits {
+		if !c.pending {
+			w.edited(c.system, f)
+		}
+	}
+	known := !record.IsMissing(w.base[f])
+	var best verdict
+	switch {
+	case len(edits) > 0:
+		if w.baseContends(f, open, edits) {
+			edits = append(edits, w.baseSide(f))
+		}
+		best = w.choose(f, edits, w.r.rules.chain(f, UpdateOriginDiffers), "edit")
+		if best.outcome != decided {
+			w.conflict(f, UpdateOriginDiffers, open, append(edits, firsts...), best)
+			return
+		}
+		w.conclude(f, open, edits, best)
+		firsts = w.disagreeing(f, firsts, best.value)
+		if len(firsts) == 0 {
+			return
+		}
+		firsts = append(firsts, contender{system: best.from, value: best.value, at: best.at, base: true})
+	case known && len(firsts) > 0:
+		firsts = append(firsts, w.baseSide(f))
+	case len(firsts) == 0:
+		return
+	}
+	best = w.choose(f, firsts, w.meeting(f, firsts), w.firstRule(firsts))
+	if best.outcome != decided {
+		w.conflict(f, InsertExists, open, firsts, best)
+		return
+	}
+	w.conclude(f, open, firsts, best)
+}
+
+func (w *work) edited(s, f int) {
+	if w.edits == nil {
+		w.edits = map[int][]int{}
+	}
+	w.edits[s] = append(w.edits[s], f)
+}
+
+// contenders collects who says something about a field that is neither what
+// was last seen there nor what the base already says.
+func (w *work) contenders(f int, open *Conflict) []contender {
+	var sides []contender
+	known := !record.IsMissing(w.base[f])
+	for s, m := range w.link.Members {
+		if m == nil || m.State != Live || w.leaves[s] != stays || !w.system(s).Has[f] {
+			continue
+		}
+		waiting := open.of(s)
+		if w.now[s] == nil && waiting == nil {
+			continue
+		}
+		c := contender{system: s, key: m.Key, pending: w.now[s] == nil}
+		switch {
+		case w.now[s] != nil:
+			c.value, c.at = w.now[s][f], w.rows[s].modified()
+		default:
+			c.value, c.at = w.lastOf(s)[f], waiting.At
+		}
+		if record.IsMissing(c.value) || (known && w.agrees(s, f, c.value)) {
+			continue
+		}
+		c.first = w.first[s] || !known || (open != nil && open.Kind == InsertExists && waiting != nil)
+		if !c.first {
+			last := w.lastOf(s)[f]
+			c.first = record.IsMissing(last) && w.system(s).switches(f)
+			c.was = last
+			if record.Equal(c.value, last) {
+				if waiting == nil {
+					continue
+				}
+				c.pending, c.was, c.at = true, open.Base, waiting.At
+			}
+			c.informed = !c.pending && !w.seen(s, f)
+		}
+		sides = append(sides, c)
+	}
+	return sides
+}
+
+// of gives what a system says in a conflict, if it takes part.
+func (c *Conflict) of(system int) *Candidate {
+	if c == nil {
+		return nil
+	}
+	for i := range c.Candidates {
+		if c.Candidates[i].System == system && !c.Candidates[i].Base {
+			return &c.Candidates[i]
+		}
+	}
+	return nil
+}
+
+// agrees reports whether a system that holds this value agrees with the base:
+// it holds what the base would read back as there.
+func (w *work) agrees(s, f int, v record.Value) bool {
+	return record.Equal(v, w.predictedOf(s)[f]) || record.Equal(v, w.base[f])
+}
+
+// baseContends reports whether the base itself is a side: it moved since one
+// of the edits' systems acknowledged it, and nobody has edited on top of it.
+func (w *work) baseContends(f int, open *Conflict, edits []contender) bool {
+	if record.IsMissing(w.base[f]) || w.r.rules.hooks.ignoreMovedBase {
+		return false
+	}
+	moved := false
+	for _, c := range edits {
+		if c.informed {
+			return false
+		}
+		if !c.pending && w.link.Origins[f].Rev > w.before[c.system].acked() {
+			moved = true
+		}
+	}
+	if open != nil && open.Kind != InsertExists {
+		return open.hasBase()
+	}
+	return moved
+}
+
+func (m *Member) acked() int64 {
+	if m == nil {
+		return 0
+	}
+	return m.Acked
+}
+
+func (c *Conflict) hasBase() bool {
+	return slices.ContainsFunc(c.Candidates, func(c Candidate) bool { return c.Base })
+}
+
+func (w *work) baseSide(f int) contender {
+	origin := w.link.Origins[f]
+	c := contender{system: origin.System, value: w.base[f], at: origin.At, base: true, was: w.base[f]}
+	if origin.System >= 0 && origin.System < len(w.link.Members) && w.link.Members[origin.System] != nil {
+		c.key = w.link.Members[origin.System].Key
+	}
+	return c
+}
+
+// directed keeps the sides whose word counts in this field: targets have none,
+// an owner has the only one, and what was written once stays.
+func (w *work) directed(f int, sides []contender) (heard, violations []contender) {
+	rule := &w.r.rules.Fields[f]
+	known := !record.IsMissing(w.base[f])
+	seeding := w.old == nil && (rule.Owner == None || !w.speaks(rule.Owner, f))
+	for _, c := range sides {
+		switch {
+		case !w.system(c.system).Reads:
+			w.overrule(f, c, "target")
+		case rule.WriteOnce && known && w.base[f] != nil:
+			w.violated(f, c, "write_once")
+		case rule.Owner == None || rule.Owner == c.system || seeding:
+			heard = append(heard, c)
+		case !known:
+			// Before its owner has spoken, nobody else's word is taken.
+		case c.first:
+			w.overrule(f, c, "owner_wins")
+		default:
+			violations = append(violations, c)
+		}
+	}
+	return heard, violations
+}
+
+// violations settles edits of a field that another system owns. They are
+// reverted or left standing, unless the definition has policies for that kind.
+// It reports whether that decided the field.
+func (w *work) violations(f int, open *Conflict, heard, violations []contender) bool {
+	chain := w.r.rules.Kinds[OwnershipViolation]
+	if len(heard) > 0 || chain == nil || len(violations) == 0 {
+		for _, c := range violations {
+			w.violated(f, c, "owner_wins")
+		}
+		return false
+	}
+	sides := append(violations, w.baseSide(f))
+	best := w.choose(f, sides, chain, "edit")
+	if best.outcome != decided {
+		w.conflict(f, OwnershipViolation, open, sides, best)
+		return true
+	}
+	w.conclude(f, open, sides, best)
+	return true
+}
+
+// speaks reports whether the system has a row in this link that can say
+// something about the field.
+func (w *work) speaks(s, f int) bool {
+	return w.now[s] != nil && w.system(s).Has[f] && !record.IsMissing(w.now[s][f])
+}
+
+// overrule leaves the base and owes it to the system that said otherwise.
+func (w *work) overrule(f int, c contender, rule string) {
+	w.owe = append(w.owe, debt{c.system, f})
+	if w.rows[c.system] != nil {
+		w.rows[c.system].news = true
+	}
+	w.note(f, c.value, w.base[f], w.link.Origins[f].System, rule, []Candidate{c.candidate()})
+}
+
+// violated is an edit where an edit does not count: it is reverted, or left
+// standing until the owner's next word.
+func (w *work) violated(f int, c contender, rule string) {
+	if w.r.rules.Fields[f].Ignore {
+		w.note(f, c.value, w.base[f], w.link.Origins[f].System, rule+" (ignored)", []Candidate{c.candidate()})
+		return
+	}
+	w.overrule(f, c, rule)
+}
+
+func (c contender) candidate() Candidate {
+	return Candidate{System: c.system, Key: c.key, Value: c.value, At: c.at, Base: c.base}
+}
+
+// disagreeing keeps the sides that do not agree with a value.
+func (w *work) disagreeing(f int, sides []contender, v record.Value) []contender {
+	return slices.DeleteFunc(sides, func(c contender) bool {
+		return record.Equal(c.value, v) || record.Equal(w.readBack(c.system, f, v), c.value)
+	})
+}
+
+// readBack is what a system would show for a field if the record held v.
+func (w *work) readBack(s, f int, v record.Value) record.Value {
+	if s == None || w.system(s).Predict == nil {
+		return v
+	}
+	trial := slices.Clone(w.link.Base)
+	trial[f] = v
+	return w.r.predict(s, trial)[f]
+}
+
+// conclude takes what was decided into the base, and owes it to those who said
+// something else.
+func (w *work) conclude(f int, open *Conflict, sides []contender, v verdict) {
+	if open != nil && v.decision == nil {
+		v.rule = orElse(v.rule, "agreed")
+	}
+	var lost []Candidate
+	for i, c := range sides {
+		if i == v.index || w.readsAs(c, f, v.value) {
+			continue
+		}
+		lost = append(lost, c.candidate())
+		if !c.base {
+			w.owe = append(w.owe, debt{c.system, f})
+		}
+	}
+	for _, c := range sides {
+		if !c.base && w.rows[c.system] != nil {
+			w.rows[c.system].news = true
+		}
+	}
+	before := w.base[f]
+	if record.Equal(w.link.Base[f], v.value) && v.decision == nil {
+		if len(lost) > 0 {
+			w.note(f, before, v.value, v.from, v.rule, lost)
+		}
+		return
+	}
+	w.set(f, v)
+	if w.old != nil || len(lost) > 0 {
+		w.note(f, before, v.value, v.from, v.rule, lost)
+	}
+}
+
+func (w *work) readsAs(c contender, f int, v record.Value) bool {
+	return record.Equal(c.value, v) || (!c.base && record.Equal(w.readBack(c.system, f, v), c.value))
+}
+
+func (w *work) set(f int, v verdict) {
+	if w.changed == nil {
+		w.changed = map[int]bool{}
+	}
+	w.changed[f] = true
+	w.link.Base[f] = v.value
+	w.link.Origins[f] = Origin{System: v.from, At: v.at, Rule: v.rule}
+}
+
+func orElse(s, or string) string {
+	if s == "" {
+		return or
+	}
+	return s
+}
