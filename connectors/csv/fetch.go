@@ -117,9 +117,6 @@ func (f *file) answer(columns []string, keys []record.Key, rows map[record.Key]*
 		delete(rows, key)
 		if row == nil {
 			row = &found{values: make([]record.Value, len(schema.Fields)), mark: record.Mark{Op: record.Absent}}
-			for i := range row.values {
-				row.values[i] = record.Missing
-			}
 			parts, err := key.Parts()
 			if err != nil || len(parts) != len(names) {
 				row.mark.Bad = "the key does not fit the key columns"

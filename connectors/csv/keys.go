@@ -46,9 +46,7 @@ func (k *keyReader) key() (key []byte, bad string) {
 		if !utf8.Valid(text) {
 			return nil, "column " + k.f.dialect.names[at] + ": not valid UTF-8"
 		}
-		k.buf = strconv.AppendInt(k.buf, int64(len(text)), 10)
-		k.buf = append(k.buf, ':')
-		k.buf = append(k.buf, text...)
+		k.buf = appendKeyPart(k.buf, text)
 	}
 	return k.buf, ""
 }
@@ -58,9 +56,7 @@ func (k *keyReader) rowHash() string {
 	k.buf = k.buf[:0]
 	for _, c := range k.f.cells {
 		text := k.f.text(c)
-		k.buf = strconv.AppendInt(k.buf, int64(len(text)), 10)
-		k.buf = append(k.buf, ':')
-		k.buf = append(k.buf, text...)
+		k.buf = appendKeyPart(k.buf, text)
 	}
 	sum := xxh3.Hash128(k.buf).Bytes()
 	return hex.EncodeToString(sum[:])
@@ -89,4 +85,11 @@ func (k *keyReader) doubles() hashes {
 		}
 	}
 	return out
+}
+
+// appendKeyPart encodes one part as record.NewKey does.
+func appendKeyPart[T string | []byte](dst []byte, text T) []byte {
+	dst = strconv.AppendInt(dst, int64(len(text)), 10)
+	dst = append(dst, ':')
+	return append(dst, text...)
 }

@@ -57,7 +57,7 @@ func (c *codec) value(s *bare.Stmt, i int) (v record.Value, bad string) {
 		return c.moment(s, i, class)
 	case record.KindBytes:
 		if class == bare.Blob {
-			return record.Bytes(s.BlobView(i)), ""
+			return record.Bytes(strings.Clone(s.BlobView(i))), ""
 		}
 	case record.KindUUID:
 		return c.uuid(s, i, class)
@@ -99,7 +99,7 @@ func anything(s *bare.Stmt, i int, class bare.Class) (record.Value, string) {
 	case bare.Float:
 		return record.Float(s.Float(i)), ""
 	case bare.Blob:
-		return record.Bytes(s.BlobView(i)), ""
+		return record.Bytes(strings.Clone(s.BlobView(i))), ""
 	case bare.Text, bare.Null:
 	}
 	return text(s, i)

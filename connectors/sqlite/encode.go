@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/syncline-dev/syncline/connectors/sqlite/bare"
 	"github.com/syncline-dev/syncline/internal/record"
@@ -60,6 +61,9 @@ func (c *codec) raw(v record.Value) (any, error) {
 	}
 	if c.kind == record.KindString {
 		if s, is := v.(string); is {
+			if !utf8.ValidString(s) {
+				return nil, errors.New("not valid UTF-8")
+			}
 			return s, nil
 		}
 	}
@@ -179,5 +183,5 @@ func (c *codec) rawUUID(u record.UUID) any {
 
 func looksNumeric(s string) bool {
 	_, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-	return err == nil
+	return err == nil || errors.Is(err, strconv.ErrRange)
 }

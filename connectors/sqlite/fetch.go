@@ -31,7 +31,12 @@ func (o *object) Fetch(ctx context.Context, columns []string, keys []record.Key)
 		defer f.Close()
 		out := newBatches(t, cols, nil)
 		defer out.builder.Release()
+		asked := make(map[record.Key]bool, len(keys))
 		for _, key := range keys {
+			if asked[key] {
+				continue
+			}
+			asked[key] = true
 			found := false
 			err := f.each(key, func(s *bare.Stmt) error {
 				if found {
@@ -224,6 +229,9 @@ func (o *object) Find(ctx context.Context, columns, by []string, tuples [][]reco
 
 func findRows(conn *bare.Conn, t *table, cols, by []int, tuples [][]record.Value, out *batches) error {
 	wanted := make(map[record.Hash]bool, len(tuples))
+	tuples = slices.DeleteFunc(slices.Clone(tuples), func(tuple []record.Value) bool {
+		return len(tuple) != len(by) || slices.ContainsFunc(tuple, unknown)
+	})
 	for _, tuple := range tuples {
 		values := make([]record.Value, len(by))
 		for i, v := range tuple {
@@ -270,6 +278,9 @@ func findRows(conn *bare.Conn, t *table, cols, by []int, tuples [][]record.Value
 	}
 	return nil
 }
+
+// unknown tells the values that equal nothing.
+func unknown(v record.Value) bool { return v == nil || record.IsMissing(v) }
 
 // oneForm tells the columns in which equal values are equal cells.
 func (t *table) oneForm(c int) bool {

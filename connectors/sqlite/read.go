@@ -159,10 +159,7 @@ func (b *batches) end(m record.Mark) error {
 func (b *batches) keyOnly(key map[string]record.Value, m record.Mark) error {
 	values := make([]record.Value, len(b.columns))
 	for i, c := range b.columns {
-		values[i] = record.Missing
-		if v, is := key[c.Name]; is {
-			values[i] = v
-		}
+		values[i] = key[c.Name]
 	}
 	if err := b.builder.Append(values, m); err != nil {
 		return err

@@ -179,7 +179,7 @@ func TestApply(t *testing.T) {
 	batch, err := s.Fetch(ctx, []string{"id", "name"}, []record.Key{key(t, int64(77)), key(t, int64(99)), key(t, int64(1))})
 	require.NoError(t, err)
 	rows := rowsOf(batch)
-	require.Equal(t, [][]record.Value{{int64(77), "Gil"}, {int64(99), record.Missing}, {int64(1), "Anna"}}, values(rows))
+	require.Equal(t, [][]record.Value{{int64(77), "Gil"}, {int64(99), nil}, {int64(1), "Anna"}}, values(rows))
 	require.Equal(t, record.Absent, rows[1].mark.Op)
 }
 
