@@ -61,6 +61,7 @@ func (d *Detect) detect(ctx context.Context, request Request) (Detected, error) 
 		return Detected{}, err
 	}
 	pass.Number, pass.Epoch = run.Number, run.Epoch
+	d.Sessions.at(PointBegun)
 	states, err := d.Ledger.Systems(ctx, request.Sync)
 	if err != nil {
 		return Detected{}, err

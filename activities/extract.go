@@ -53,6 +53,7 @@ func (e *Extract) extract(ctx context.Context, in ExtractInput) (Extracted, erro
 	if err != nil {
 		return Extracted{}, connectors.Wrap(connectors.Transient, doing, err)
 	}
+	e.Sessions.at(PointExtracted)
 	return Extracted{Ref: object.Ref, Rows: rows, Bytes: object.Bytes}, nil
 }
 

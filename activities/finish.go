@@ -54,7 +54,12 @@ func (f *Finish) finish(ctx context.Context, in FinishInput) (Result, error) {
 	if err := f.outcome(ctx, in, &result); err != nil {
 		return result, err
 	}
-	return result, f.close(ctx, in, result)
+	f.Sessions.at(PointClosing)
+	if err := f.close(ctx, in, result); err != nil {
+		return result, err
+	}
+	f.Sessions.at(PointClosed)
+	return result, nil
 }
 
 // counts makes the records' ends balance.

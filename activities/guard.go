@@ -40,6 +40,7 @@ func (g *Guard) guard(ctx context.Context, in GuardInput) (Guarded, error) {
 	}
 	found, err := g.exceeded(ctx, session, in)
 	if err != nil || len(found) == 0 {
+		g.Sessions.at(PointGuarded)
 		return Guarded{}, err
 	}
 	hash, count, err := g.Ledger.OwedDigest(ctx, session.Scope)

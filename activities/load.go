@@ -64,7 +64,7 @@ func (l *Load) pay(ctx context.Context, in LoadInput) (Loaded, error) {
 			ids[i] = ref.LinkID
 		}
 		p := &payer{
-			settler: settler{ledger: l.Ledger, session: session, pass: in.Pass},
+			settler: settler{ledger: l.Ledger, session: session, pass: in.Pass, at: l.Sessions.at},
 			system:  in.System, phase: in.Phase, part: fmt.Sprintf("%d/%s/%s", in.System, in.Phase, after),
 		}
 		if err := p.payLinks(ctx, ids); err != nil {
@@ -171,10 +171,12 @@ func (p *payer) write(ctx context.Context, dues []due) (again []string, err erro
 	if err := p.intend(ctx, ready); err != nil {
 		return nil, err
 	}
+	p.at(PointIntended)
 	results, err := p.apply(ctx, items)
 	if err != nil {
 		return nil, err
 	}
+	p.at(PointWritten)
 	var look lookup
 	for i, result := range results {
 		switch result.Status {
@@ -203,8 +205,12 @@ func (p *payer) write(ctx context.Context, dues []due) (again []string, err erro
 	if err := ack.commit(ctx); err != nil {
 		return nil, err
 	}
+	p.at(PointPaid)
 	if err := p.lookAgain(ctx, look, again); err != nil {
 		return nil, err
+	}
+	if len(again) > 0 {
+		p.at(PointLooked)
 	}
 	return again, nil
 }

@@ -185,7 +185,7 @@ func (m inMemory) add(n int, row []record.Value, mark record.Mark) error {
 func (d *draft) resolve(ctx context.Context, store *ledger.Store) error {
 	s := &settler{
 		ledger: store, session: d.session, pass: d.detected.Pass, windows: d.detected.Windows,
-		dry: func(done *settled) { d.add(done) },
+		dry: func(done *settled) { d.add(done) }, at: func(Point) {},
 	}
 	order := []int{SerialGroup}
 	for n := range d.detected.Pass.Groups {

@@ -46,7 +46,7 @@ func (r *Resolve) resolve(ctx context.Context, in ResolveInput) (Resolved, error
 		return Resolved{}, err
 	}
 	defer beating(ctx)()
-	settler := &settler{ledger: r.Ledger, session: session, pass: in.Pass, windows: in.Windows}
+	settler := &settler{ledger: r.Ledger, session: session, pass: in.Pass, windows: in.Windows, at: r.Sessions.at}
 	if in.Group == SettleGroup {
 		return r.due(ctx, settler, part)
 	}
@@ -59,12 +59,14 @@ func (r *Resolve) resolve(ctx context.Context, in ResolveInput) (Resolved, error
 			return Resolved{}, err
 		}
 	}
+	r.Sessions.at(PointRead)
 	done, err := settler.settle(ctx, matter{
 		step: StepResolve, part: part, observations: group.observations, fetched: group.fetched,
 	})
 	if err != nil {
 		return Resolved{}, err
 	}
+	r.Sessions.at(PointResolved)
 	return done.result, nil
 }
 

@@ -26,6 +26,10 @@ type Sessions struct {
 	Registry *connectors.Registry
 	Connect  Connect
 	Logger   *slog.Logger
+	// At hears of every labelled point; nil for nobody. Wrap is put around
+	// every opened object; nil for nothing. Both are for fault tests.
+	At   func(Point)
+	Wrap func(connectors.Object) connectors.Object
 
 	mu   sync.Mutex
 	open map[string]*opening
@@ -152,7 +156,13 @@ func (s *Sessions) OpenObject(ctx context.Context, def *mappings.Definition, sys
 		config.Key = append(config.Key, key.Value)
 	}
 	object, err := s.Registry.Open(ctx, connector, config)
-	return object, connectors.Wrap(connectors.Transient, "open "+name, err)
+	if err != nil {
+		return nil, connectors.Wrap(connectors.Transient, "open "+name, err)
+	}
+	if s.Wrap != nil {
+		object = s.Wrap(object)
+	}
+	return object, nil
 }
 
 // Describe asks one system of a definition what it looks like.

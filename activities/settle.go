@@ -21,6 +21,8 @@ type settler struct {
 	session *Session
 	pass    Pass
 	windows []Window
+	// at hears of labelled points.
+	at func(Point)
 	// dry gets the outcome instead of the ledger; plan sets it.
 	dry func(*settled)
 }
@@ -70,6 +72,7 @@ func (s *settler) settle(ctx context.Context, m matter) (*settled, error) {
 		s.dry(done)
 		return done, nil
 	}
+	s.at(PointDecided)
 	return done, s.commit(ctx, m.step, m.part, done)
 }
 

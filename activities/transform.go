@@ -63,7 +63,11 @@ func (t *Transform) transform(ctx context.Context, in TransformInput) (Transform
 		beat(ctx, out.Rows)
 	}
 	out.Groups, out.Serial = router.mask, router.serial
-	return out, router.commit()
+	if err := router.commit(); err != nil {
+		return out, err
+	}
+	t.Sessions.at(PointTransformed)
+	return out, nil
 }
 
 // place is where canonical rows go: a router into the stage, or memory.
