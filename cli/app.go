@@ -113,6 +113,9 @@ func (a *app) openEngine(ctx context.Context) (*engine.Engine, error) {
 	}
 	a.engine = e
 	if e.Embedded() {
+		if err := worker.Mend(ctx, e.Client(), e.Namespace()); err != nil {
+			return nil, err
+		}
 		if err := a.startWorker(); err != nil {
 			return nil, err
 		}
