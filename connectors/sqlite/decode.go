@@ -5,9 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-
 	"github.com/syncline-dev/syncline/connectors/sqlite/bare"
 	"github.com/syncline-dev/syncline/internal/record"
 )
@@ -190,55 +187,6 @@ func (c *codec) uuid(s *bare.Stmt, i int, class bare.Class) (record.Value, strin
 	case bare.Integer, bare.Float, bare.Null:
 	}
 	return nil, c.unfit(class)
-}
-
-// appendTo decodes a cell straight into an Arrow builder. It gives the bytes
-// taken beside fixed-width columns, and why the cell is bad.
-func (c *codec) appendTo(to array.Builder, s *bare.Stmt, i int) (size int, bad string) {
-	switch b := to.(type) {
-	case *array.StringBuilder:
-		if c.kind == record.KindString && s.Class(i) == bare.Text {
-			view := s.TextView(i)
-			if utf8.ValidString(view) {
-				b.Append(view)
-				return len(view), ""
-			}
-		}
-	case *array.Int64Builder:
-		if s.Class(i) == bare.Integer {
-			b.Append(s.Int(i))
-			return 0, ""
-		}
-	}
-	v, bad := c.value(s, i)
-	if v == nil {
-		to.AppendNull()
-		return 0, bad
-	}
-	switch b := to.(type) {
-	case *array.StringBuilder:
-		text := record.Text(v)
-		b.Append(text)
-		return len(text), ""
-	case *array.Float64Builder:
-		b.Append(v.(float64))
-	case *array.BooleanBuilder:
-		b.Append(v.(bool))
-	case *array.TimestampBuilder:
-		b.Append(arrow.Timestamp(v.(record.Timestamp)))
-	case *array.Date32Builder:
-		b.Append(arrow.Date32(v.(record.Date)))
-	case *array.Time64Builder:
-		b.Append(arrow.Time64(v.(record.TimeOfDay)))
-	case *array.FixedSizeBinaryBuilder:
-		u := v.(record.UUID)
-		b.Append(u[:])
-	case *array.BinaryBuilder:
-		raw := []byte(v.(record.Bytes))
-		b.Append(raw)
-		return len(raw), ""
-	}
-	return 0, ""
 }
 
 // isoTimestamp reads the form of almost every cell, YYYY-MM-DD HH:MM:SS with an

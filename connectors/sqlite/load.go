@@ -5,9 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/syncline-dev/syncline/connectors"
@@ -231,67 +229,4 @@ func (l *loader) delete(batch *record.Batch, row int) error {
 	}
 	l.deleted += l.conn.Changes()
 	return nil
-}
-
-// binder binds one column's value of a row to a parameter.
-type binder func(s *bare.Stmt, param, row int) error
-
-// bindFor binds straight from Arrow where the column takes the value as it is;
-// everything else goes through the codec. Missing values are NULL: an upsert of
-// a whole row has nothing to leave alone.
-func bindFor(c *column, batch *record.Batch, col int) binder {
-	from := batch.Schema.Fields[col].Type
-	switch arr := batch.Arrow().Column(col).(type) {
-	case *array.String:
-		if from.Kind == record.KindString && c.codec.kind == record.KindString {
-			return bindText(arr)
-		}
-	case *array.Int64:
-		if c.codec.kind == record.KindInt {
-			return bindInt(arr)
-		}
-	case *array.Boolean:
-		if c.codec.kind == record.KindBool && c.codec.formats.True == "" {
-			return bindBool(arr)
-		}
-	case arrow.Array:
-	}
-	return func(s *bare.Stmt, param, row int) error {
-		raw, err := c.codec.raw(batch.Value(row, col))
-		if err != nil {
-			return err
-		}
-		return s.Bind(param, raw)
-	}
-}
-
-func bindText(arr *array.String) binder {
-	return func(s *bare.Stmt, param, row int) error {
-		if arr.IsNull(row) {
-			return s.BindNull(param)
-		}
-		v := arr.Value(row)
-		if !utf8.ValidString(v) {
-			return errors.New("not valid UTF-8")
-		}
-		return s.BindText(param, v)
-	}
-}
-
-func bindInt(arr *array.Int64) binder {
-	return func(s *bare.Stmt, param, row int) error {
-		if arr.IsNull(row) {
-			return s.BindNull(param)
-		}
-		return s.BindInt(param, arr.Value(row))
-	}
-}
-
-func bindBool(arr *array.Boolean) binder {
-	return func(s *bare.Stmt, param, row int) error {
-		if arr.IsNull(row) {
-			return s.BindNull(param)
-		}
-		return s.Bind(param, arr.Value(row))
-	}
 }

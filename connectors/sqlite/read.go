@@ -100,6 +100,7 @@ type batches struct {
 	keys    []bool // which of them belong to the key
 	wholly  bool   // a row of values at a time: some column has no type
 	values  []record.Value
+	appends []appender
 	builder *record.Builder
 	bytes   int
 	emit    func(*record.Batch) error
@@ -107,8 +108,9 @@ type batches struct {
 
 func newBatches(t *table, cols []int, emit func(*record.Batch) error) *batches {
 	b := &batches{builder: record.NewBuilder(t.selectSchema(cols)), emit: emit, values: make([]record.Value, len(cols))}
-	for _, c := range cols {
+	for i, c := range cols {
 		b.columns = append(b.columns, t.columns[c])
+		b.appends = append(b.appends, t.columns[c].codec.appendTo(b.builder.Column(i)))
 		b.wholly = b.wholly || t.columns[c].Type.Kind == record.Any
 		isKey := false
 		for _, k := range t.key {
@@ -128,7 +130,7 @@ func (b *batches) row(s *bare.Stmt, first int, m record.Mark) error {
 			b.values[i], bad = c.codec.value(s, first+i)
 		} else {
 			var size int
-			size, bad = c.codec.appendTo(b.builder.Column(i), s, first+i)
+			size, bad = b.appends[i](s, first+i)
 			b.bytes += size
 		}
 		if bad == "" && b.keys[i] && s.Class(first+i) == bare.Null {

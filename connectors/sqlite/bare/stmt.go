@@ -144,6 +144,11 @@ func (s *Stmt) BindText(i int, v string) error {
 	return s.bound(lib.Xsqlite3_bind_text(s.conn.tls, s.handle, int32(i+1), p, int32(len(v)), 0))
 }
 
+// BindTextBytes sets a parameter to a text.
+func (s *Stmt) BindTextBytes(i int, v []byte) error {
+	return s.BindText(i, unsafe.String(unsafe.SliceData(v), len(v)))
+}
+
 // BindBlob sets a parameter to bytes.
 func (s *Stmt) BindBlob(i int, v []byte) error {
 	p, err := s.hold(unsafe.String(unsafe.SliceData(v), len(v)))
