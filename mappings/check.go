@@ -179,21 +179,25 @@ func (c *checker) allRows() []*row {
 // sameNames lists the fields of `same`; with `all` those that the systems that
 // are read have in common, as far as they are known.
 func (c *checker) sameNames() []Text {
-	if !c.def.Same.All {
-		return c.def.Same.Names
-	}
 	var names []Text
 	taken := func(name string) bool {
 		return slices.ContainsFunc(c.def.Same.Except, func(t Text) bool { return t.Value == name }) ||
 			slices.ContainsFunc(c.def.Fields, func(f *Field) bool { return f.Name.Value == name })
 	}
+	listed := func(name string) bool {
+		return slices.ContainsFunc(names, func(t Text) bool { return t.Value == name })
+	}
+	for _, name := range c.def.Same.Names {
+		if !taken(name.Value) && !listed(name.Value) {
+			names = append(names, name)
+		}
+	}
 	for _, p := range c.parties {
-		if p.schema == nil || !p.reads {
+		if p.schema == nil || !p.reads || !c.def.Same.All {
 			continue
 		}
 		for _, name := range p.schema.Names() {
-			listed := slices.ContainsFunc(names, func(t Text) bool { return t.Value == name })
-			if !taken(name) && !listed {
+			if !taken(name) && !listed(name) {
 				names = append(names, Text{Value: name, Pos: c.def.Same.Pos})
 			}
 		}
@@ -245,6 +249,14 @@ func (p *party) column(cell *Cell) (record.Field, bool) {
 		return record.Field{}, false
 	}
 	return p.schema.Field(cell.reading().Value)
+}
+
+// field gives a column by its name.
+func (p *party) field(name string) (record.Field, bool) {
+	if p.schema == nil {
+		return record.Field{}, false
+	}
+	return p.schema.Field(name)
 }
 
 // reading is the text that a cell is read by.

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
+
 	"github.com/syncline-dev/syncline/internal/record"
 )
 
@@ -89,7 +92,7 @@ func (c *checker) owner(r *row) {
 	switch {
 	case p == nil:
 	case r.cells[r.Owner.Value] == nil:
-		c.fail(r.Owner.Pos, "%s owns %s and has no cell for it", r.Owner.Value, r.Name.Value).Hint = r.Owner.Value + ": COLUMN"
+		c.fail(r.Owner.Pos, "%s owns this field and has no cell for it", r.Owner.Value).Hint = r.Owner.Value + ": COLUMN"
 	case !p.reads:
 		c.fail(r.Owner.Pos, "%s is a target: nothing is read there, so it owns nothing", r.Owner.Value)
 	}
@@ -162,16 +165,33 @@ func (c *checker) mustWrite(r *row, p *party) bool {
 // shows the form that can.
 func (c *checker) readOnlyCell(r *row, p *party, cell *Cell) {
 	reading := cell.reading()
-	target := "COLUMN"
-	if p.schema != nil {
-		if _, names, problems := CheckExpression(reading, p.schema, record.Any); !problems.Failed() && len(names) == 1 {
-			target = names[0]
-		} else if p.schema.Index(r.Name.Value) >= 0 {
-			target = r.Name.Value
+	target := "{COLUMN: EXPRESSION}"
+	if node, err := parser.Parse(reading.Value); err == nil {
+		target = inverse(node.Node, r.Name.Value)
+	}
+	c.fail(reading.Pos, "this must be written in %s, and an expression can only be read", p.title()).Hint =
+		fmt.Sprintf("%s: {read: %s, write: %s}, or `owner: %s`, or `role: source`", p.Name.Value, plainOrQuoted(reading.Value), target, p.Name.Value)
+}
+
+// inverse proposes what to write for an expression over one column: itself for
+// what only tidies it up, the contrary for a factor.
+func inverse(node ast.Node, field string) string {
+	names := namesOf(node)
+	if len(names) != 1 {
+		return "{COLUMN: EXPRESSION}"
+	}
+	column := names[0].name
+	switch n := node.(type) {
+	case *ast.CallNode, *ast.BuiltinNode, *ast.IdentifierNode, *ast.MemberNode:
+		return column
+	case *ast.BinaryNode:
+		contrary := map[string]string{"/": "*", "*": "/", "+": "-", "-": "+"}[n.Operator]
+		factor, whole := n.Right.(*ast.IntegerNode)
+		if _, _, plain := dottedNames(n.Left); plain && whole && contrary != "" {
+			return fmt.Sprintf("{%s: %s %s %d}", column, field, contrary, factor.Value)
 		}
 	}
-	c.fail(reading.Pos, "%s must be written in %s, and an expression can only be read", r.Name.Value, p.title()).Hint =
-		fmt.Sprintf("%s: {read: %s, write: %s}, or `owner: %s`, or `role: source`", p.Name.Value, plainOrQuoted(reading.Value), plainOrQuoted(target), p.Name.Value)
+	return "{" + column + ": EXPRESSION}"
 }
 
 // plainOrQuoted writes a text as it must stand inside of { }.
@@ -233,7 +253,7 @@ func (c *checker) unwritable(r *row) {
 		}
 	}
 	if len(fixed) > 1 {
-		c.fail(r.Name.Pos, "%s can be written in none of %s: they can never agree", r.Name.Value, strings.Join(fixed, ", ")).Hint =
+		c.fail(r.Name.Pos, "this can be written in none of %s: they can never agree", strings.Join(fixed, ", ")).Hint =
 			"keep it in one system, and give the others a column of their own for it"
 	}
 }
@@ -280,6 +300,9 @@ func (c *checker) writtenTwice() {
 				continue
 			}
 			for _, column := range r.cells[p.Name.Value].writes() {
+				if known, is := p.field(column.Value); is && known.ReadOnly {
+					continue // told at its cell
+				}
 				other := by[column.Value]
 				if other == nil {
 					by[column.Value] = r

@@ -14,11 +14,12 @@ func (c *checker) match() {
 		c.matchKeys()
 		return
 	}
-	reached := map[string]bool{}
+	reached, all := map[string]bool{}, !c.def.faulty
 	for _, alternative := range c.def.Match.Alternatives {
 		fields, known := c.matchFields(alternative)
 		if !known {
-			return
+			all = false
+			continue
 		}
 		var have []string
 		for _, p := range c.parties {
@@ -27,13 +28,13 @@ func (c *checker) match() {
 				reached[p.Name.Value] = true
 			}
 		}
-		if len(have) < 2 {
+		if len(have) < 2 && !c.def.faulty {
 			c.fail(alternative[0].Pos, "fewer than two systems have %s: nothing is ever matched by it", words(alternative)).Hint =
 				"match by what two systems have"
 		}
 	}
 	for _, p := range c.parties {
-		if len(c.def.Match.Alternatives) > 0 && !reached[p.Name.Value] && !c.problems.Failed() {
+		if len(c.def.Match.Alternatives) > 0 && !reached[p.Name.Value] && all {
 			c.fail(c.def.Match.Pos, "%s has nothing to be matched by", p.Name.Value).Hint = "give it a cell for a field of `match`"
 		}
 	}

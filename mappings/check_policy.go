@@ -36,7 +36,7 @@ func (c *checker) policies() {
 		}
 		c.field = ""
 	}
-	if undecided {
+	if undecided && !c.def.faulty {
 		c.warn(c.def.Pos, "nothing says who wins when two systems change the same field: the order of the systems decides, %s first",
 			c.parties[0].Name.Value).Hint = "conflicts: {resolve: [newest_wins, manual]}"
 	}
@@ -71,7 +71,7 @@ func (c *checker) chain(chain []Policy, r *row, lastWord bool) {
 	}
 	decided := ""
 	for _, policy := range chain {
-		if decided != "" {
+		if decided != "" && !c.def.faulty {
 			c.warn(policy.Name.Pos, "%s is never asked: %s before it always decides", policy.Name.Value, decided)
 			return
 		}
@@ -90,6 +90,8 @@ func (c *checker) decides(policy Policy, r *row) bool {
 	switch policy.Name.Value {
 	case "manual", "skip", "expression", "system_wins", "union":
 		return true
+	case "newest_wins", "oldest_wins", "fill_blank", "delta":
+		return false
 	case "owner_wins":
 		return r != nil && r.owner != ""
 	case "max", "min":
@@ -97,8 +99,8 @@ func (c *checker) decides(policy Policy, r *row) bool {
 		return r != nil && len(r.Values) == 0
 	case "priority":
 		return len(c.notIn(policy, r)) == 0
-	default:
-		return false
+	default: // no policy at all, and told as that
+		return true
 	}
 }
 
@@ -148,7 +150,9 @@ func (c *checker) policy(policy Policy, r *row) {
 			c.canWin(arg, r)
 		}
 	case "expression":
-		c.sidesExpression(policy.Args[0], r)
+		for _, arg := range policy.Args {
+			c.sidesExpression(arg, r)
+		}
 	}
 }
 

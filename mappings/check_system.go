@@ -128,7 +128,9 @@ func (c *checker) conditions(p *party) {
 	if p.Where.Value != "" && c.expression(p, p.Where, record.KindBool) {
 		if node, ok := c.parse(p.Where); ok {
 			c.deletedInWhere(p, node)
-			c.newRecord(p, node)
+			if !c.def.faulty { // else what writes it may only be misspelt
+				c.newRecord(p, node)
+			}
 		}
 	}
 	if p.Deleted.Value != "" && (p.schema == nil || p.schema.Index(p.Deleted.Value) < 0) {

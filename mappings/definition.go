@@ -38,6 +38,8 @@ type Definition struct {
 	Source string
 	// first is the line of the file at which Source begins.
 	first int
+	// faulty: Parse found errors, so that what is missing may only be misspelt.
+	faulty bool
 }
 
 // System is one participant.

@@ -184,6 +184,7 @@ type decoder struct {
 	problems Problems
 	field    string // of the row that is being read
 	private  bool   // nothing of the file may be shown
+	unclosed Pos    // a bracket or quote without its end, if there is one
 	later    []Text
 }
 

@@ -28,7 +28,7 @@ func (p *decoder) row(from entry, systems []string) *Field {
 		return f
 	}
 	known := append(slices.Clone(systems), fieldKeys()...)
-	for _, e := range p.entries(from.value, "field "+f.Name.Value) {
+	for _, e := range p.entries(from.value, "the row") {
 		switch {
 		case slices.Contains(fieldKeys(), e.key.Value):
 			p.fieldKey(f, e, systems)

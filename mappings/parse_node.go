@@ -59,6 +59,10 @@ func (p *decoder) tree() (*node, bool) {
 			if p.private {
 				message = "this cannot be read as YAML"
 			}
+			if p.unclosed != (Pos{}) {
+				p.fail(p.unclosed, "what begins here is never closed")
+				return nil, false
+			}
 			p.fail(p.at(bad.token), "%s", message).Hint = "if this is an expression, quote it"
 		}
 		return nil, false

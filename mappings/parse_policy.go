@@ -16,41 +16,37 @@ func (p *decoder) chain(n *node, what string, systems []string) []Policy {
 	}
 	chain := make([]Policy, 0, len(items))
 	for _, item := range items {
-		if policy, ok := p.policy(item, systems); ok {
-			chain = append(chain, policy)
-		}
+		// A faulty one is kept as it is written, so that what stands around it
+		// can be judged.
+		chain = append(chain, p.policy(item, systems))
 	}
 	return chain
 }
 
-func (p *decoder) policy(n *node, systems []string) (Policy, bool) {
-	switch n.kind {
-	case scalarValue:
-		if slices.Contains(plainPolicies(), n.text.Value) {
-			return Policy{Name: n.text}, true
+func (p *decoder) policy(n *node, systems []string) Policy {
+	switch {
+	case n.kind == scalarValue:
+		if !slices.Contains(plainPolicies(), n.text.Value) {
+			p.unknownPolicy(n.text)
 		}
-		p.unknownPolicy(n.text)
-	case mapValue:
-		if len(n.entries) != 1 {
-			p.fail(n.text.Pos, "a policy is a word or a map of one key, such as {system_wins: crm}")
-			return Policy{}, false
-		}
+		return Policy{Name: n.text}
+	case n.kind == mapValue && len(n.entries) == 1:
 		return p.policyOf(n.entries[0], systems)
+	case n.kind == mapValue:
+		p.fail(n.text.Pos, "a policy is a word or a map of one key, such as {system_wins: crm}")
 	default:
 		p.fail(n.text.Pos, "a policy is a word or a one-key map, not %s", n.kind)
 	}
-	return Policy{}, false
+	return Policy{Name: Text{Pos: n.text.Pos}}
 }
 
-func (p *decoder) policyOf(e entry, systems []string) (Policy, bool) {
+func (p *decoder) policyOf(e entry, systems []string) Policy {
 	policy := Policy{Name: e.key}
 	switch e.key.Value {
 	case "system_wins":
-		name, ok := p.text(e.value, "system_wins")
-		if !ok || !p.isSystem(name, systems) {
-			return policy, false
+		if name, ok := p.text(e.value, "system_wins"); ok && p.isSystem(name, systems) {
+			policy.Args = []Text{name}
 		}
-		policy.Args = []Text{name}
 	case "priority":
 		for _, name := range p.texts(e.value, "priority") {
 			if p.isSystem(name, systems) {
@@ -58,22 +54,18 @@ func (p *decoder) policyOf(e entry, systems []string) (Policy, bool) {
 			}
 		}
 		p.twice(policy.Args, "priority")
-		return policy, len(policy.Args) > 0
 	case "expression":
-		text, ok := p.text(e.value, "expression")
-		if !ok {
-			return policy, false
+		if text, ok := p.text(e.value, "expression"); ok {
+			policy.Args = []Text{text}
 		}
-		policy.Args = []Text{text}
 	default:
 		if slices.Contains(plainPolicies(), e.key.Value) {
 			p.fail(e.key.Pos, "%s takes nothing behind it", e.key.Value).Hint = "write the word alone: " + e.key.Value
 		} else {
 			p.unknownPolicy(e.key)
 		}
-		return policy, false
 	}
-	return policy, true
+	return policy
 }
 
 func (p *decoder) unknownPolicy(name Text) {

@@ -43,6 +43,7 @@ func (p *decoder) definition(root *node) *Definition {
 	p.body(d, byKey)
 	slices.SortStableFunc(p.later, func(a, b Text) int { return cmp.Compare(a.Pos.Line, b.Pos.Line) })
 	d.Later = p.later
+	d.faulty = p.problems.Failed()
 	return d
 }
 
@@ -203,6 +204,7 @@ func (p *decoder) limits(n *node) Limits {
 	places := map[string]*Limit{"delete": &l.Delete, "blank": &l.Blank, "update": &l.Update, "conflict": &l.Conflict}
 	for _, e := range p.keys(n, "limits", limitKeys()) {
 		place := places[e.key.Value]
+		before := len(p.problems)
 		for _, bound := range p.keys(e.value, "the limit "+e.key.Value, []string{"count", "percent"}) {
 			place.Set = true
 			if bound.key.Value == "count" {
@@ -211,9 +213,12 @@ func (p *decoder) limits(n *node) Limits {
 				place.Percent = p.percent(bound.value, "percent")
 			}
 		}
-		if place.Set && place.Count == 0 && place.Percent == 0 {
-			p.fail(e.key.Pos, "a limit of 0 would be none").Hint =
-				"count: 1 stops at the second; to forbid a write altogether use `allow: {" + e.key.Value + ": false}` at the system"
+		if place.Set && place.Count == 0 && place.Percent == 0 && len(p.problems) == before {
+			problem := p.fail(e.key.Pos, "a limit of 0 would be none")
+			problem.Hint = "count: 1 stops at the second"
+			if e.key.Value == "delete" || e.key.Value == "update" {
+				problem.Hint += "; to forbid it altogether say `allow: {" + e.key.Value + ": false}` at the system"
+			}
 		}
 	}
 	return l

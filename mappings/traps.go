@@ -57,12 +57,15 @@ type trapScanner struct {
 	traps     int
 	broken    bool // a trap whose end is unknown: the rest cannot be believed
 	tabs      bool // told once
+	// valued is the column of the key above that has its value in its line; -1
+	// for none. Nothing can be nested below it.
+	valued int
 }
 
 // scanTraps reports the traps of the document and notes their repairs. stop is
 // true when what follows a trap cannot be read.
 func (p *decoder) scanTraps() (found, stop bool) {
-	s := &trapScanner{p: p}
+	s := &trapScanner{p: p, valued: -1}
 	for _, line := range p.doc.lines {
 		s.lines = append(s.lines, []rune(line))
 	}
@@ -86,6 +89,9 @@ func (s *trapScanner) trap(line, from, to int, what, message string) {
 	problem.Hint = "quote this " + what
 	if to < 0 {
 		s.broken = true
+		if what == "expression" {
+			problem.Hint += ", and close its quotes and brackets"
+		}
 		return
 	}
 	quoted := quoteYAML(strings.ReplaceAll(string(runes[from:to]), "\t", " "))
@@ -123,10 +129,20 @@ func (s *trapScanner) blockLine(i int) int {
 		return i + 1
 	}
 	key, value := blockKey(line, c)
-	if key != "" {
-		parent = c
+	if key == "" {
+		return s.blockValue(i, value, parent, key)
 	}
-	return s.blockValue(i, value, parent, key)
+	if s.valued >= 0 && c > s.valued {
+		s.traps++
+		s.broken = true
+		s.p.fail(s.pos(i, c), "this line is indented below one that has its value already").Hint =
+			"indent it like the line above; if it goes on with the expression above, quote that in one line"
+	}
+	s.valued = -1
+	if value < len(line) && !strings.ContainsRune("#|>", line[value]) {
+		s.valued = c
+	}
+	return s.blockValue(i, value, c, key)
 }
 
 // indentation skips it; tabs in it are told once and repaired.
@@ -234,7 +250,8 @@ func (s *trapScanner) quotedValue(i, c int) int {
 	for end < 0 {
 		at++
 		if at >= len(s.lines) {
-			return at // the parser says that it never ends
+			s.p.unclosed = s.pos(i, c)
+			return at
 		}
 		end = closingQuoteFrom(s.lines[at], 0, s.lines[i][c])
 	}
@@ -256,7 +273,7 @@ func (s *trapScanner) flowValue(i, c int) int {
 	traps, repairs, problems := s.traps, len(s.p.repairs), len(s.p.problems)
 	s.line, s.col = i, c
 	if !s.flow(0) {
-		return len(s.lines) // the parser says what is not closed
+		return len(s.lines)
 	}
 	if onlyComment(s.lines[s.line], s.col) {
 		return s.line + 1
@@ -340,8 +357,9 @@ func blockEnd(line []rune, c int) int {
 // ends before , ] and } outside of them. complete is false when a quote or a
 // bracket is still open at the end.
 func expressionEnd(line []rune, c int, flow bool) (end int, complete bool) {
-	depth, k := 0, c
+	k := c
 	var quote rune
+	var closers []rune // of the open brackets
 scan:
 	for ; k < len(line); k++ {
 		r := line[k]
@@ -354,18 +372,25 @@ scan:
 			}
 		case r == '"', r == '`', r == '\'' && (k == c || !isWord(line[k-1])):
 			quote = r
-		case r == '(' || r == '[' || r == '{':
-			depth++
-		case flow && depth == 0 && (r == ',' || r == ']' || r == '}'):
+		case r == '(':
+			closers = append(closers, ')')
+		case r == '[':
+			closers = append(closers, ']')
+		case r == '{':
+			closers = append(closers, '}')
+		case flow && len(closers) == 0 && (r == ',' || r == ']' || r == '}'):
 			break scan
 		case r == ')' || r == ']' || r == '}':
-			depth--
+			if len(closers) == 0 || closers[len(closers)-1] != r {
+				return c + len(trimRight(line[c:k])), false
+			}
+			closers = closers[:len(closers)-1]
 		case r == '#' && k > c && isBlank(line[k-1]):
 			break scan
 		}
 	}
 	k = min(k, len(line))
-	return c + len(trimRight(line[c:k])), quote == 0 && depth == 0
+	return c + len(trimRight(line[c:k])), quote == 0 && len(closers) == 0
 }
 
 var endsInOperator = regexp.MustCompile(`(?:==|!=|<=|>=|[-+*/%<>(,\[?|&]|\b(?:and|or|not|in|contains|startsWith|endsWith|matches))$`) //nolint:gochecknoglobals // compiled once

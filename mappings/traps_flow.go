@@ -15,6 +15,7 @@ func (s *trapScanner) flow(depth int) bool {
 	if depth > maxDepth {
 		return false
 	}
+	opened := s.pos(s.line, s.col)
 	s.col++
 	for s.skip() {
 		switch r := s.lines[s.line][s.col]; r {
@@ -22,16 +23,27 @@ func (s *trapScanner) flow(depth int) bool {
 			s.col++
 			return true
 		case '}', ']':
+			s.notClosed(opened)
 			return false
 		case ',':
 			s.col++
 		default:
 			if !s.flowItem(depth) {
+				s.notClosed(opened)
 				return false
 			}
 		}
 	}
+	s.notClosed(opened)
 	return false
+}
+
+// notClosed remembers the innermost bracket that is never closed, in case that
+// the parser finds something wrong: it would blame a line below.
+func (s *trapScanner) notClosed(at Pos) {
+	if s.p.unclosed == (Pos{}) {
+		s.p.unclosed = at
+	}
 }
 
 // skip goes over white space, line ends and comments; false is the end of the
@@ -85,6 +97,7 @@ func (s *trapScanner) flowNode(depth int, isValue bool) (keyed, ok bool) {
 		end := closingQuote(line, c)
 		for end < 0 {
 			if s.line++; s.line >= len(s.lines) {
+				s.notClosed(s.pos(i, c))
 				return false, false
 			}
 			end = closingQuoteFrom(s.lines[s.line], 0, first)
