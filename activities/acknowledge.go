@@ -2,8 +2,8 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/syncline-dev/syncline/connectors"
 	"github.com/syncline-dev/syncline/internal/ledger"
@@ -12,155 +12,125 @@ import (
 	"github.com/syncline-dev/syncline/mappings"
 )
 
+// acknowledgement collects what a load step tells the ledger.
+type acknowledgement struct {
+	payer *payer
+	paid  []paid
+	bad   []refused
+}
+
+// paid is a payment that was carried out, and how.
+type paid struct {
+	due    due
+	result connectors.Result
+}
+
+// refused is a payment that the system does not take.
+type refused struct {
+	due due
+	err error
+}
+
 // done notes that a write was carried out and what the system now holds.
-func (a *acknowledgement) done(d due, item connectors.Item, result connectors.Result) {
-	p := a.payer
-	line := journalLine{due: d, item: item, key: result.Key, token: result.Token}
-	if line.key == "" {
-		line.key = d.payment.Key
-	}
+func (a *acknowledgement) done(d due, result connectors.Result) {
 	switch d.payment.Op {
-	case "create":
-		p.loaded.Created++
-	case "update":
-		p.loaded.Updated++
+	case reconcile.OpCreate:
+		a.payer.loaded.Created++
+	case reconcile.OpDelete, reconcile.OpSoft:
+		a.payer.loaded.Deleted++
 	default:
-		p.loaded.Deleted++
+		a.payer.loaded.Updated++
 	}
-	if d.payment.Op != "delete" {
-		line.after = result.Compared
+	if result.Key == "" {
+		result.Key = d.payment.Key
 	}
-	a.change = append(a.change, line)
+	a.paid = append(a.paid, paid{due: d, result: result})
 }
 
 // refuse notes that the system does not take this record; only it waits.
 func (a *acknowledgement) refuse(d due, err error) {
-	a.bad = append(a.bad, quarantineLine{due: d, err: err})
+	a.bad = append(a.bad, refused{due: d, err: err})
 	a.payer.loaded.Quarantined++
 }
 
 // commit acknowledges everything in one fenced commit.
 func (a *acknowledgement) commit(ctx context.Context) error {
-	if len(a.change) == 0 && len(a.bad) == 0 {
+	if len(a.paid) == 0 && len(a.bad) == 0 {
 		return nil
 	}
 	p := a.payer
-	schema := p.opened().Description.Schema.Select(p.opened().Mapping.Compare)
-	reader, err := p.opened().Mapping.NewReader(schema)
+	rules := p.session.Rules(p.pass)
+	reader, err := p.opened().Mapping.NewReader(p.opened().Description.Schema.Select(p.opened().Mapping.Compare))
 	if err != nil {
 		return connectors.Wrap(connectors.SchemaChanged, "read "+p.name(), err)
 	}
-	a.reader = reader
 	change := ledger.Change{
-		Step: StepLoad, Part: fmt.Sprintf("%s/%d", p.part, p.try), Slots: map[string]uint16{},
-		Owed: a.owed,
+		Step: StepLoad, Part: fmt.Sprintf("%s/%d/%d", p.part, p.try, p.pass.Epoch),
+		Slots: map[string]uint16{}, Owed: map[string][]reconcile.Payment{},
 	}
-	for _, line := range a.change {
-		if err := a.acknowledge(line); err != nil {
-			return err
-		}
-		change.Journal = append(change.Journal, a.entry(line))
+	for _, done := range a.paid {
+		link := reconcile.Acknowledge(rules, done.due.link, a.receipt(reader, done))
+		change.Links = append(change.Links, link)
+		change.Journal = append(change.Journal, a.entry(done))
 	}
-	for _, line := range a.bad {
-		a.quarantine(line, &change)
+	for _, bad := range a.bad {
+		change.Links = append(change.Links, a.quarantine(bad, &change))
 	}
-	for _, link := range a.links {
-		payments, err := reconcile.Owed(p.session.Rules(p.pass), link)
+	for _, link := range change.Links {
+		payments, err := reconcile.Owed(rules, link)
 		if err != nil {
 			return connectors.Wrap(connectors.Permanent, "load", err)
 		}
-		a.owed[link.ID] = payments
+		change.Owed[link.ID] = payments
 		change.Slots[link.ID] = p.slot(link)
 	}
-	change.Links = a.links
 	_, _, err = p.ledger.Commit(ctx, p.pass.fence(), p.session.Scope, change)
 	return err
 }
 
-// acknowledge moves the member to the revision that it now holds.
-func (a *acknowledgement) acknowledge(line journalLine) error {
+// receipt is what the system did, with what it returned as it reads now.
+func (a *acknowledgement) receipt(reader *mappings.Reader, done paid) reconcile.Receipt {
 	p := a.payer
-	link := line.due.link
-	a.links = append(a.links, link)
-	if line.due.payment.Op == "delete" {
-		link.Members[p.system] = nil
-		return nil
+	receipt := reconcile.Receipt{
+		Payment: done.due.payment, Key: done.result.Key, Token: done.result.Token,
+		MapHash: p.opened().Mapping.Hash, Shown: p.opened().Description.Can.Transactions,
 	}
-	m := link.Members[p.system]
-	if m == nil {
-		m = &reconcile.Member{System: p.system, LinkID: link.ID}
-		link.Members[p.system] = m
+	if done.result.Compared == nil {
+		return receipt
 	}
-	m.Key = line.key
-	m.State, m.Why = reconcile.Live, ""
-	m.Acked = line.due.payment.Rev
-	m.Order, m.Token = "", line.token
-	m.MapHash = p.opened().Mapping.Hash
-	m.SinceWrite = p.opened().Description.Can.Transactions
-	if line.due.payment.Op == "soft" {
-		m.State = reconcile.Detached
-	}
-	return a.remember(m, link, line)
-}
-
-// remember keeps what the system returned as what was last seen there.
-func (a *acknowledgement) remember(m *reconcile.Member, link *reconcile.Link, line journalLine) error {
-	p := a.payer
-	if line.after == nil {
-		return nil
-	}
+	receipt.RawHash = record.HashRow(done.result.Compared...)
 	var canonical mappings.Canonical
-	a.reader.Read(line.after, &canonical)
-	m.RawHash = record.HashRow(line.after...)
-	if canonical.Bad != "" {
-		return nil // it was written; the next read says what is wrong with it
+	reader.Read(done.result.Compared, &canonical)
+	if canonical.Bad == "" { // else the next read says what is wrong with it
+		receipt.Values = slices.Clone(canonical.Values)
+		receipt.Match = slices.Clone(canonical.Match)
 	}
-	m.Match = append([]string(nil), canonical.Match...)
-	predicted, err := predict(p.session.Mapping.Rules, p.system, link.Base)
-	if err != nil {
-		return connectors.Wrap(connectors.Permanent, "predict "+p.name(), err)
-	}
-	m.Seen = nil
-	for f, v := range canonical.Values {
-		if record.IsMissing(v) || record.IsMissing(predicted[f]) || record.Equal(v, predicted[f]) {
-			continue
-		}
-		if m.Seen == nil {
-			m.Seen = map[int]record.Value{}
-		}
-		m.Seen[f] = v
-	}
-	return nil
-}
-
-func predict(rules *reconcile.Rules, system int, base []record.Value) ([]record.Value, error) {
-	if rules.Systems[system].Predict == nil {
-		return base, nil
-	}
-	return rules.Systems[system].Predict(base)
+	return receipt
 }
 
 // entry is the journal's line of a write, with the fields before and after.
-func (a *acknowledgement) entry(line journalLine) ledger.Entry {
-	p := a.payer
-	d := line.due
+func (a *acknowledgement) entry(done paid) ledger.Entry {
+	p, d := a.payer, done.due
 	entry := ledger.Entry{
-		Sync: p.pass.Sync, Run: p.pass.Run, System: p.name(), LinkID: d.link.ID, Key: line.key, Op: d.payment.Op,
+		Sync: p.pass.Sync, Run: p.pass.Run, System: p.name(), LinkID: d.link.ID, Key: done.result.Key, Op: d.payment.Op,
 		At: p.pass.Now.Time(), Before: map[string]record.Value{}, After: map[string]record.Value{},
 	}
-	for _, f := range d.payment.Fields {
+	fields := d.payment.Fields
+	deletes := d.payment.Op == reconcile.OpDelete || d.payment.Op == reconcile.OpSoft
+	if deletes {
+		fields = nil
+		for f := range p.session.Mapping.Schema.Fields {
+			fields = append(fields, f)
+		}
+	}
+	for _, f := range fields {
 		name := p.session.Mapping.Schema.Fields[f].Name
-		entry.After[name] = d.payment.Values[f]
 		if before, known := d.before(p.system, f); known {
 			entry.Before[name] = before
 		}
-		entry.Rule = d.link.Origins[f].Rule
-	}
-	if d.payment.Op == "delete" || d.payment.Op == "soft" {
-		for f, field := range p.session.Mapping.Schema.Fields {
-			if before, known := d.before(p.system, f); known {
-				entry.Before[field.Name] = before
-			}
+		if !deletes {
+			entry.After[name] = d.payment.Values[f]
+			entry.Rule = d.link.Origins[f].Rule
 		}
 	}
 	return entry
@@ -169,10 +139,10 @@ func (a *acknowledgement) entry(line journalLine) ledger.Entry {
 // before is what the system was last seen to hold in a field.
 func (d due) before(system, field int) (record.Value, bool) {
 	m := d.link.Members[system]
-	if m == nil {
+	if m == nil || m.State == reconcile.Creating {
 		return nil, false
 	}
-	if v, differs := d.seen[field]; differs {
+	if v, differs := m.Seen[field]; differs {
 		return v, true
 	}
 	v := d.link.Base[field]
@@ -181,20 +151,17 @@ func (d due) before(system, field int) (record.Value, bool) {
 
 // quarantine holds a member that the system refuses to take; later changes to
 // it wait behind it.
-func (a *acknowledgement) quarantine(line quarantineLine, change *ledger.Change) {
+func (a *acknowledgement) quarantine(bad refused, change *ledger.Change) *reconcile.Link {
 	p := a.payer
-	link := line.due.link
+	link := bad.due.link.Clone()
 	m := link.Members[p.system]
-	if m == nil {
+	if m == nil || m.State == reconcile.Creating {
 		m = &reconcile.Member{System: p.system, LinkID: link.ID}
 		link.Members[p.system] = m
 	}
 	m.State, m.Why = reconcile.Quarantined, "refused"
-	a.links = append(a.links, link)
-	reason := line.err.Error()
-	var known *connectors.Error
-	if errors.As(line.err, &known) {
-		reason = known.Error()
-	}
-	change.Quarantine = append(change.Quarantine, ledger.Quarantined{System: p.system, Key: m.Key, Reason: reason, LinkID: link.ID})
+	change.Quarantine = append(change.Quarantine, ledger.Quarantined{
+		System: p.system, Key: m.Key, Reason: bad.err.Error(), LinkID: link.ID,
+	})
+	return link
 }

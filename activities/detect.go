@@ -102,6 +102,9 @@ func plan(ctx context.Context, session *Session, states map[string]ledger.System
 				return detected, err
 			}
 		}
+		if window.First && !window.Complete && !detected.Stateless {
+			detected.Pass.Unlisted = append(detected.Pass.Unlisted, i)
+		}
 		most = max(most, window.Rows)
 		detected.Windows = append(detected.Windows, window)
 	}

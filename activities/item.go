@@ -13,20 +13,18 @@ func (p *payer) item(writer *mappings.Writer, d due) (connectors.Item, error) {
 	mapping := p.opened().Mapping
 	item := connectors.Item{Key: d.payment.Key, Token: d.payment.Token, Seen: d.payment.RawHash}
 	switch d.payment.Op {
-	case "delete":
+	case reconcile.OpDelete:
 		item.Op = connectors.OpDelete
 		return item, nil
-	case "soft":
+	case reconcile.OpSoft:
 		item.Op = connectors.OpUpdate
 		item.Set = make([]record.Value, len(mapping.Write))
-		for i, column := range mapping.Write {
+		for i := range item.Set {
 			item.Set[i] = record.Missing
-			if column == mapping.SoftColumn {
-				item.Set[i] = softValue(p.opened(), column, p.pass.Now)
-			}
 		}
+		p.setSoft(item.Set, softValue(p.opened(), mapping.SoftColumn, p.pass.Now))
 		return item, nil
-	case "create":
+	case reconcile.OpCreate:
 		item.Op = connectors.OpCreate
 		item.Intent = intentOf(p.pass.Sync, p.name(), d)
 	default:
@@ -37,8 +35,29 @@ func (p *payer) item(writer *mappings.Writer, d due) (connectors.Item, error) {
 		owed[f] = true
 	}
 	item.Set = make([]record.Value, len(mapping.Write))
-	err := writer.Write(d.payment.Values, owed, item.Op == connectors.OpCreate, item.Set)
-	return item, err
+	if err := writer.Write(d.payment.Values, owed, item.Op == connectors.OpCreate, item.Set); err != nil {
+		return item, err
+	}
+	if d.payment.Op == reconcile.OpRestore {
+		p.setSoft(item.Set, unsoftValue(p.opened(), mapping.SoftColumn))
+	}
+	return item, nil
+}
+
+func (p *payer) setSoft(set []record.Value, v record.Value) {
+	for i, column := range p.opened().Mapping.Write {
+		if column == p.opened().Mapping.SoftColumn {
+			set[i] = v
+		}
+	}
+}
+
+// unsoftValue is how a record looks that is not deleted.
+func unsoftValue(system *OpenSystem, column string) record.Value {
+	if field, _ := system.Description.Schema.Field(column); field.Type.Kind == record.KindBool {
+		return false
+	}
+	return nil
 }
 
 // softValue is how a deleted record looks: a time in a column of times, true
@@ -53,31 +72,4 @@ func softValue(system *OpenSystem, column string, now record.Timestamp) record.V
 		return now.String()
 	}
 	return v
-}
-
-// acknowledgement collects what a load step tells the ledger.
-type acknowledgement struct {
-	payer  *payer
-	reader *mappings.Reader
-	links  []*reconcile.Link
-	owed   map[string][]reconcile.Payment
-	change []journalLine
-	bad    []quarantineLine
-}
-
-type journalLine struct {
-	due   due
-	item  connectors.Item
-	after []record.Value
-	key   record.Key
-	token string
-}
-
-type quarantineLine struct {
-	due due
-	err error
-}
-
-func newAcknowledgement(p *payer) *acknowledgement {
-	return &acknowledgement{payer: p, owed: map[string][]reconcile.Payment{}}
 }

@@ -77,9 +77,9 @@ func (l *Load) pay(ctx context.Context, in LoadInput) (Loaded, error) {
 
 func opsOf(phase string) []string {
 	if phase == PhaseDelete {
-		return []string{"delete", "soft"}
+		return []string{reconcile.OpDelete, reconcile.OpSoft}
 	}
-	return []string{"create", "update"}
+	return []string{reconcile.OpCreate, reconcile.OpUpdate, reconcile.OpRestore}
 }
 
 // payer pays one system for some links.
@@ -96,8 +96,6 @@ type payer struct {
 type due struct {
 	link    *reconcile.Link
 	payment reconcile.Payment
-	// seen is what the system held where it differed from the base.
-	seen map[int]record.Value
 }
 
 func (p *payer) payLinks(ctx context.Context, ids []string) error {
@@ -132,13 +130,9 @@ func (p *payer) dues(ctx context.Context, ids []string) ([]due, error) {
 			return nil, connectors.Wrap(connectors.Permanent, "load", err)
 		}
 		for _, payment := range payments {
-			deletes := payment.Op == "delete" || payment.Op == "soft"
+			deletes := payment.Op == reconcile.OpDelete || payment.Op == reconcile.OpSoft
 			if payment.System == p.system && deletes == (p.phase == PhaseDelete) {
-				d := due{link: link, payment: payment}
-				if m := link.Members[p.system]; m != nil {
-					d.seen = m.Seen
-				}
-				dues = append(dues, d)
+				dues = append(dues, due{link: link, payment: payment})
 			}
 		}
 	}
@@ -151,7 +145,7 @@ func (p *payer) write(ctx context.Context, dues []due) (again []string, err erro
 	if err != nil {
 		return nil, err
 	}
-	ack := newAcknowledgement(p)
+	ack := &acknowledgement{payer: p}
 	again = append(again, found...)
 	ready := make([]due, 0, len(dues))
 	items := make([]connectors.Item, 0, len(dues))
@@ -181,10 +175,10 @@ func (p *payer) write(ctx context.Context, dues []due) (again []string, err erro
 	for i, result := range results {
 		switch result.Status {
 		case connectors.Done:
-			ack.done(ready[i], items[i], result)
+			ack.done(ready[i], result)
 		case connectors.Gone:
 			if p.phase == PhaseDelete {
-				ack.done(ready[i], items[i], result)
+				ack.done(ready[i], result)
 				continue
 			}
 			look.key(ready[i].payment.Key)
@@ -258,7 +252,7 @@ func (p *payer) apply(ctx context.Context, items []connectors.Item) ([]connector
 func (p *payer) intend(ctx context.Context, dues []due) error {
 	var intents []ledger.Intent
 	for _, d := range dues {
-		if d.payment.Op == "create" {
+		if d.payment.Op == reconcile.OpCreate {
 			intents = append(intents, ledger.Intent{LinkID: d.link.ID, System: p.system, Intent: intentOf(p.pass.Sync, p.name(), d)})
 		}
 	}

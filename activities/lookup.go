@@ -110,7 +110,7 @@ func (p *payer) finishCreations(ctx context.Context, dues []due) (rest []due, ag
 	}
 	var look lookup
 	for _, d := range dues {
-		if d.payment.Op != "create" || !tried[d.link.ID] {
+		if d.payment.Op != reconcile.OpCreate || !tried[d.link.ID] {
 			continue
 		}
 		if item, err := p.item(writer, d); err == nil {
@@ -136,7 +136,7 @@ func (p *payer) finishCreations(ctx context.Context, dues []due) (rest []due, ag
 	}
 	var links []string
 	for _, d := range dues {
-		if d.payment.Op == "create" && tried[d.link.ID] {
+		if d.payment.Op == reconcile.OpCreate && tried[d.link.ID] {
 			links = append(links, d.link.ID)
 		}
 	}
@@ -147,7 +147,7 @@ func (p *payer) finishCreations(ctx context.Context, dues []due) (rest []due, ag
 		return nil, nil, err
 	}
 	for _, d := range dues {
-		if d.payment.Op == "create" && tried[d.link.ID] {
+		if d.payment.Op == reconcile.OpCreate && tried[d.link.ID] {
 			again = append(again, d.link.ID)
 		} else {
 			rest = append(rest, d)

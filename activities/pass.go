@@ -50,6 +50,9 @@ type Pass struct {
 	Now record.Timestamp `json:"now"`
 	// Groups is in how many groups the records are resolved.
 	Groups int `json:"groups"`
+	// Unlisted are the systems of which nobody knows yet all that they have:
+	// until then nothing is created anywhere.
+	Unlisted []int `json:"unlisted,omitempty"`
 	// Settle and Except are the request's.
 	Settle bool     `json:"settle,omitempty"`
 	Except []string `json:"except,omitempty"`

@@ -259,9 +259,6 @@ func (d *draft) change(link *reconcile.Link, payment reconcile.Payment) {
 	}
 	change := Change{System: name, Op: payment.Op, Match: showMatch(link.Match, payment.Key), Fields: map[string][2]*string{}}
 	before := due{link: link, payment: payment}
-	if m := link.Members[payment.System]; m != nil {
-		before.seen = m.Seen
-	}
 	for _, f := range payment.Fields {
 		old, known := before.before(payment.System, f)
 		pair := [2]*string{nil, textOf(payment.Values[f])}

@@ -264,11 +264,14 @@ func (o *OpenSystem) Sink() (connectors.Sink, error) {
 
 // Rules are the mapping's rules, less what this run leaves alone.
 func (s *Session) Rules(pass Pass) *reconcile.Rules {
-	if len(pass.Except) == 0 {
+	if len(pass.Except) == 0 && len(pass.Unlisted) == 0 {
 		return s.Mapping.Rules
 	}
 	rules := *s.Mapping.Rules
 	rules.Systems = append([]reconcile.SystemRule(nil), rules.Systems...)
+	for _, i := range pass.Unlisted {
+		rules.Systems[i].Unlisted = true
+	}
 	for i := range rules.Systems {
 		writes := append([]bool(nil), rules.Systems[i].Writes...)
 		for _, name := range pass.Except {
