@@ -11,17 +11,30 @@ import (
 	"github.com/syncline-dev/syncline/internal/record"
 )
 
-// expression checks one expression over a party's own record. Without a schema
-// only its syntax is checked. It reports whether nothing was found.
+// expression checks one expression over a party's own record. It reports
+// whether nothing was found.
 func (c *checker) expression(p *party, text Text, want record.Kind) bool {
 	if !c.sql(text) {
 		return false
 	}
 	if p.schema == nil {
-		_, ok := c.parse(text)
-		return ok
+		return c.withoutSchema(text)
 	}
 	_, _, problems := CheckExpression(text, p.schema, want)
+	return c.take(problems)
+}
+
+// withoutSchema checks an expression whose names may be anything.
+func (c *checker) withoutSchema(text Text) bool {
+	node, ok := c.parse(text)
+	if !ok {
+		return false
+	}
+	var fields []record.Field
+	for _, name := range namesOf(node) {
+		fields = append(fields, record.Field{Name: name.name, Nullable: true})
+	}
+	_, _, problems := CheckExpression(text, record.NewSchema(fields...), record.Any)
 	return c.take(problems)
 }
 
@@ -35,7 +48,7 @@ func (c *checker) overFields(text Text, want record.Kind) bool {
 		return false
 	}
 	if c.open && !c.allKnown() {
-		return true
+		return c.withoutSchema(text)
 	}
 	fields := make([]record.Field, 0, len(c.rows))
 	for _, r := range c.rows {
@@ -49,8 +62,11 @@ func (c *checker) overFields(text Text, want record.Kind) bool {
 			c.fail(text.at(name.from), "there is no field %q", head).Hint = didYouMean(head, c.fieldNames())
 		}
 	}
-	if unknown || !c.allKnown() {
-		return !unknown
+	switch {
+	case unknown:
+		return false
+	case !c.allKnown():
+		return c.withoutSchema(text)
 	}
 	_, _, problems := CheckExpression(text, record.NewSchema(fields...), want)
 	return c.take(problems)

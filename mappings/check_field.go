@@ -137,14 +137,15 @@ func (c *checker) cell(r *row, p *party, cell *Cell) {
 
 // meantColumn tells a misspelt column from an expression.
 func (c *checker) meantColumn(p *party, text string) bool {
-	if strings.ContainsAny(text, "([\"'") || p.schema.Index(text) >= 0 {
+	if strings.ContainsAny(text, "[\"'") || p.schema.Index(text) >= 0 {
 		return false
 	}
 	if identifier.MatchString(text) {
 		head, _, dotted := strings.Cut(text, ".")
 		return !dotted || p.schema.Index(head) < 0 // else a path into JSON
 	}
-	return suggest(text, p.schema.Names()) != "" && editDistance(foldWord(text), foldWord(suggest(text, p.schema.Names()))) <= 2
+	near := suggest(text, p.schema.Names())
+	return near != "" && editDistance(foldWord(text), foldWord(near)) <= 2 && strings.Contains(near, "(") == strings.Contains(text, "(")
 }
 
 // mustWrite reports whether another system's word on this field reaches this

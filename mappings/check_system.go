@@ -125,19 +125,41 @@ var deletedName = regexp.MustCompile(`(?i)(^|[_.])(is_?)?(delet|remov|archiv|tra
 
 // conditions checks `where`, `accept` and `deleted`.
 func (c *checker) conditions(p *party) {
-	if p.Where.Value != "" && c.expression(p, p.Where, record.KindBool) {
-		if node, ok := c.parse(p.Where); ok {
-			c.deletedInWhere(p, node)
-			if !c.def.faulty { // else what writes it may only be misspelt
-				c.newRecord(p, node)
-			}
-		}
+	if p.Where.Value != "" {
+		c.where(p)
 	}
 	if p.Deleted.Value != "" && (p.schema == nil || p.schema.Index(p.Deleted.Value) < 0) {
 		c.deleted(p)
 	}
-	if p.Accept.Value != "" && c.overFields(p.Accept, record.KindBool) {
-		c.accept(p)
+	if p.Accept.Value != "" {
+		at := len(c.problems)
+		if c.overFields(p.Accept, record.KindBool) {
+			c.accept(p)
+		} else {
+			c.label(at, "accept of "+p.Name.Value)
+		}
+	}
+}
+
+func (c *checker) where(p *party) {
+	at := len(c.problems)
+	defer func() { c.label(at, "where of "+p.Name.Value) }()
+	if !c.sql(p.Where) {
+		return
+	}
+	node, ok := c.parse(p.Where)
+	if !ok || c.deletedInWhere(p, node) || !c.expression(p, p.Where, record.KindBool) {
+		return
+	}
+	if !c.def.faulty { // else what writes it may only be misspelt
+		c.newRecord(p, node)
+	}
+}
+
+// label says what the problems since at are about.
+func (c *checker) label(at int, what string) {
+	for i := range c.problems[at:] {
+		c.problems[at+i].Message = what + ": " + c.problems[at+i].Message
 	}
 }
 
@@ -151,24 +173,27 @@ func (c *checker) deleted(p *party) {
 		c.unknownColumn(p, p.Deleted)
 		return
 	}
+	at := len(c.problems)
 	c.expression(p, p.Deleted, record.KindBool)
+	c.label(at, "deleted of "+p.Name.Value)
 }
 
 // deletedInWhere finds a filter on what marks deleted records: by it they would
 // leave the sync, and nothing would be deleted elsewhere.
-func (c *checker) deletedInWhere(p *party, node ast.Node) {
+func (c *checker) deletedInWhere(p *party, node ast.Node) (found bool) {
 	if p.Leaving != "" || p.Deleted.Value != "" {
-		return // said on purpose
+		return false // said on purpose
 	}
 	for _, term := range conjuncts(node) {
 		name, is := saysNotDeleted(term)
 		if !is || !deletedName.MatchString(name) {
 			continue
 		}
-		c.fail(p.Where.at(term.Location().From), "a record with %s would leave the sync, and not be deleted elsewhere", name).Hint =
+		c.fail(p.Where.at(term.Location().From), "a record with %s set would leave the sync, and not be deleted elsewhere", name).Hint =
 			fmt.Sprintf("did you mean `deleted: %s`? If leaving is meant, say `leaving: unlink`", name)
-		return
+		return true
 	}
+	return false
 }
 
 // conjuncts lists what is joined by `and`.

@@ -164,6 +164,13 @@ func (p *decoder) at(t *token.Token) Pos {
 	return pos
 }
 
+// inside gives the place of the first character in quotes.
+func (p *decoder) inside(t *token.Token) Pos {
+	pos := p.at(t)
+	pos.Col = originalColumn(p.repairs, t.Position.Line-1, t.Position.Column+1)
+	return pos
+}
+
 // node turns the library's tree into ours.
 func (p *decoder) node(n ast.Node, depth int) *node {
 	if n == nil {
@@ -198,8 +205,11 @@ func (p *decoder) node(n ast.Node, depth int) *node {
 		return &node{kind: scalarValue, text: Text{Value: value, Pos: p.at(x.GetToken())}, quoted: true}
 	default:
 		t := n.GetToken()
-		quoted := t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
-		return &node{kind: scalarValue, text: Text{Value: t.Value, Pos: p.at(t)}, quoted: quoted}
+		made := &node{kind: scalarValue, text: Text{Value: t.Value, Pos: p.at(t)}}
+		if made.quoted = t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType; made.quoted {
+			made.text.Pos = p.inside(t)
+		}
+		return made
 	}
 }
 

@@ -134,7 +134,7 @@ same: all
 	require.Contains(t, project.Connections, "other")
 
 	_, problems = LoadProject(fsys, "staging")
-	require.Equal(t, "connections.staging.yaml:1:48: error: a ${ without its }\n    ${NAME} · ${file:/run/secrets/x} · $${ for a literal ${", problems.Error())
+	require.Equal(t, "connections.staging.yaml:1:49: error: a ${ without its }\n    ${NAME} · ${file:/run/secrets/x} · $${ for a literal ${", problems.Error())
 	_, problems = LoadProject(fsys, "nowhere")
 	require.False(t, problems.Failed())
 	require.Len(t, problems, 1)
