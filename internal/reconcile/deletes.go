@@ -301,6 +301,10 @@ func (w *work) against(leavers []int, open *Conflict) ([]Candidate, Kind) {
 			continue
 		}
 		fields := w.edits[s]
+		if known := open.of(s); known != nil && len(fields) == 0 {
+			add(*known)
+			continue
+		}
 		for _, c := range w.next {
 			if c.Field != None && c.of(s) != nil && !slices.Contains(fields, c.Field) {
 				fields = append(fields, c.Field)
@@ -311,27 +315,26 @@ func (w *work) against(leavers []int, open *Conflict) ([]Candidate, Kind) {
 			add(w.editSide(s, m, fields))
 		}
 	}
-	kind := DeleteRecentlyUpdated
-	if len(edits) == 0 {
-		for _, s := range leavers {
-			for f := range w.base {
-				if m := w.before[s]; m != nil && owedField(w.r.rules, w.link, m, f) && !w.changed[f] {
-					kind = UpdateMissing
-					origin := w.link.Origins[f]
-					add(Candidate{System: origin.System, Value: w.base[f], At: origin.At, Base: true})
-				}
-			}
-		}
-	}
 	if open != nil {
-		kind = open.Kind
 		for _, c := range open.Candidates {
 			if !c.Deleted {
 				add(c)
 			}
 		}
+		return edits, open.Kind
 	}
-	return edits, kind
+	if len(edits) > 0 {
+		return edits, DeleteRecentlyUpdated
+	}
+	for _, s := range leavers {
+		for f := range w.base {
+			if m := w.before[s]; m != nil && owedField(w.r.rules, w.link, m, f) && !w.changed[f] {
+				origin := w.link.Origins[f]
+				add(Candidate{System: origin.System, Value: w.base[f], At: origin.At, Base: true})
+			}
+		}
+	}
+	return edits, UpdateMissing
 }
 
 func (w *work) contest(leavers []int, edits []Candidate, kind Kind, open *Conflict) {
@@ -436,7 +439,9 @@ func (w *work) bury(leavers []int, rule string, lost []Candidate) {
 		return
 	}
 	w.link.Tombstone, w.dead = true, true
-	w.next = nil
+	// Questions about identity stay: the row they ask about may be this one's
+	// successor.
+	w.next = slices.DeleteFunc(w.next, func(c *Conflict) bool { return !c.about() })
 	for s, m := range w.link.Members {
 		if m == nil || slices.Contains(leavers, s) || (m.State != Live && m.State != Quarantined) {
 			continue

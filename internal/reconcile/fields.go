@@ -50,7 +50,7 @@ func (w *work) field(f int) {
 	if len(sides) == 0 {
 		return // an open conflict has converged
 	}
-	sides, violations := w.directed(f, sides)
+	sides, violations := w.directed(f, sides, open)
 	if w.violations(f, open, sides, violations) {
 		return
 	}
@@ -170,14 +170,11 @@ func (w *work) baseContends(f int, open *Conflict, edits []contender) bool {
 		if c.informed {
 			return false
 		}
-		if !c.pending && w.link.Origins[f].Rev > w.before[c.system].acked() {
+		if !c.pending && (open != nil || w.link.Origins[f].Rev > w.before[c.system].acked()) {
 			moved = true
 		}
 	}
-	if open != nil && open.Kind != InsertExists {
-		return open.hasBase()
-	}
-	return moved
+	return moved || (open != nil && open.Kind != InsertExists && open.hasBase())
 }
 
 func (m *Member) acked() int64 {
@@ -193,19 +190,17 @@ func (c *Conflict) hasBase() bool {
 
 func (w *work) baseSide(f int) contender {
 	origin := w.link.Origins[f]
-	c := contender{system: origin.System, value: w.base[f], at: origin.At, base: true, was: w.base[f]}
-	if origin.System >= 0 && origin.System < len(w.link.Members) && w.link.Members[origin.System] != nil {
-		c.key = w.link.Members[origin.System].Key
-	}
-	return c
+	return contender{system: origin.System, value: w.base[f], at: origin.At, base: true, was: w.base[f]}
 }
 
 // directed keeps the sides whose word counts in this field: targets have none,
 // an owner has the only one, and what was written once stays.
-func (w *work) directed(f int, sides []contender) (heard, violations []contender) {
+func (w *work) directed(f int, sides []contender, open *Conflict) (heard, violations []contender) {
 	rule := &w.r.rules.Fields[f]
 	known := !record.IsMissing(w.base[f])
-	seeding := w.old == nil && (rule.Owner == None || !w.speaks(rule.Owner, f))
+	// Until its owner speaks, others may seed it: at creation only, which lasts
+	// as long as they do not agree about it.
+	seeding := !known && (w.old == nil || open != nil) && (rule.Owner == None || !w.speaks(rule.Owner, f))
 	for _, c := range sides {
 		switch {
 		case !w.system(c.system).Reads:

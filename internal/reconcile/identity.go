@@ -169,7 +169,7 @@ func (r *resolver) sortOut(rel *relations, component []int) []step {
 		}
 		doubtful = append(doubtful, i)
 	}
-	return append(steps, ambiguous(rel, doubtful, component, anchors)...)
+	return append(steps, ambiguous(rel, doubtful, doubtful, anchors)...)
 }
 
 // newcomers are rows, one of a system at most, that match no link.

@@ -95,12 +95,12 @@ func payment(rules *Rules, link *Link, s int, m *Member, unlisted bool) (*Paymen
 	return p, nil
 }
 
-// created are the fields that a new row gets: all that are known and no
-// conflict holds.
+// created are the fields that a new row gets: all that are known. Of a field
+// in conflict that is the base; a new row has nothing that this could overrule.
 func created(rules *Rules, link *Link, s int) []int {
 	var fields []int
 	for f, v := range link.Base {
-		if rules.Systems[s].Has[f] && rules.Systems[s].Writes[f] && !record.IsMissing(v) && !heldField(link, f) {
+		if rules.Systems[s].Has[f] && rules.Systems[s].Writes[f] && !record.IsMissing(v) {
 			fields = append(fields, f)
 		}
 	}

@@ -46,7 +46,9 @@ func (w *work) resolve() {
 	w.retain()
 	w.arrive()
 	w.revive()
-	if !w.link.Tombstone {
+	// While people are asked whether a deleted record lives, edits go into its
+	// base: nothing of them is lost if it does.
+	if !w.link.Tombstone || slices.ContainsFunc(w.next, func(c *Conflict) bool { return c.aboutDelete() }) {
 		w.breakLoops()
 		w.merge()
 	}

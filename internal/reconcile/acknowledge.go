@@ -1,0 +1,99 @@
+package reconcile
+
+import (
+	"slices"
+
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// Receipt is what a system did about a payment.
+type Receipt struct {
+	Payment Payment
+	// Key is the row's key; a creation learns it here.
+	Key record.Key
+	// Values are the record as the system returned it or it was read back; nil
+	// where it returned nothing and was not read.
+	Values []record.Value
+	Match  []string
+	// Order, Token and RawHash are the row's as it is now, MapHash the hash of
+	// the mapping that read the values.
+	Order, Token     string
+	RawHash, MapHash record.Hash
+	// Shown: the system itself showed the row after the write, so that its
+	// absence means something from now on.
+	Shown bool
+}
+
+// Acknowledge gives the link after a payment was made. What was returned is
+// what was last seen there; without it, what was predicted.
+func Acknowledge(rules *Rules, link *Link, r Receipt) *Link {
+	l := link.Clone()
+	s := r.Payment.System
+	for len(l.Members) <= s {
+		l.Members = append(l.Members, nil)
+	}
+	m := l.Members[s]
+	switch r.Payment.Op {
+	case OpDelete:
+		l.Members[s] = nil
+		return l
+	case OpSoft:
+		if m != nil {
+			m.State, m.Why, m.Acked = Detached, whyDeleted, r.Payment.Rev
+			r.mark(m)
+		}
+		return l
+	}
+	system := &rules.Systems[s]
+	predicted := system.predict(l.Base)
+	held := slices.Clone(predicted)
+	if m == nil || m.State == Creating {
+		m = &Member{System: s, LinkID: l.ID}
+		l.Members[s] = m
+		for f := range held { // what was not written is empty there
+			if system.Has[f] && !slices.Contains(r.Payment.Fields, f) && !record.IsMissing(l.Base[f]) {
+				held[f] = nil
+			}
+		}
+	} else {
+		for f, v := range m.Seen {
+			if !slices.Contains(r.Payment.Fields, f) {
+				held[f] = v
+			}
+		}
+	}
+	for f, v := range r.Values {
+		if system.Has[f] && !record.IsMissing(v) {
+			held[f] = v
+		}
+	}
+	m.Key, m.State, m.Why = r.Key, Live, ""
+	m.Acked = r.Payment.Rev
+	m.Seen = express(held, predicted)
+	if r.Match != nil {
+		m.Match = slices.Clone(r.Match)
+	}
+	r.mark(m)
+	return l
+}
+
+// mark notes how the row looks now. A row that has been flipping is looked at
+// again in any case: only one that is seen to keep what we wrote is no loop.
+func (r Receipt) mark(m *Member) {
+	m.Order, m.Token, m.RawHash = r.Order, r.Token, r.RawHash
+	if !r.MapHash.Zero() {
+		m.MapHash = r.MapHash
+	}
+	m.SinceWrite = r.Shown && m.Flips == 0
+}
+
+// Intend gives the link with the intent to create its row in a system: it is
+// recorded before the creation, so that after a crash the row is looked up.
+func Intend(link *Link, system int) *Link {
+	l := link.Clone()
+	for len(l.Members) <= system {
+		l.Members = append(l.Members, nil)
+	}
+	l.Members[system] = &Member{System: system, LinkID: l.ID, State: Creating}
+	return l
+}

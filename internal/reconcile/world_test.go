@@ -1,0 +1,399 @@
+package reconcile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// The fields of the world: the match, two plain ones, one that the second
+// system keeps in capitals, and one that the first owns.
+const (
+	wEmail = iota
+	wName
+	wPhone
+	wCode
+	wOwned
+	wFields
+)
+
+const wSystems = 3
+
+// world is three systems with people in them, one ledger between them, and
+// what the test knows of who said what.
+type world struct {
+	t       *rapid.T
+	rules   *Rules
+	systems [wSystems]map[record.Key]*worldRow
+	// The ledger.
+	links     []*Link
+	loose     []*Member
+	conflicts []*Conflict
+
+	now     record.Timestamp
+	serial  int
+	run     int
+	ids     int64
+	listed  [wSystems]bool
+	ordered bool // rows have a version that says which is later
+	// late are observations of earlier windows that arrive once more.
+	late []Observation
+	// decide: people answer every conflict.
+	decide    bool
+	decisions int64
+	trace     []string
+	faulty    bool
+}
+
+// worldRow is one row, and every value that each of its fields ever had.
+type worldRow struct {
+	fields  [wFields]record.Value
+	held    [wFields]map[string]bool
+	at      record.Timestamp
+	version int
+}
+
+func (r *worldRow) set(f int, v record.Value) {
+	r.fields[f] = v
+	if r.held[f] == nil {
+		r.held[f] = map[string]bool{}
+	}
+	r.held[f][record.Text(v)] = true
+}
+
+func (r *worldRow) raw() record.Hash { return record.HashRow(r.fields[:]...) }
+
+func (r *worldRow) match() []string {
+	text, _ := record.FoldMatch(r.fields[wEmail])
+	return []string{text}
+}
+
+func (w *world) log(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprintf(format, args...))
+}
+
+func newWorld(t *rapid.T) *world {
+	w := &world{t: t, now: 1000, ordered: rapid.Bool().Draw(t, "ordered")}
+	chains := []Chain{
+		nil, {{Name: "newest_wins"}}, {{Name: "system_wins", Systems: []int{1}}}, {{Name: "manual"}},
+		{{Name: "max"}}, {{Name: "newest_wins"}, {Name: "manual"}}, {{Name: "skip"}},
+	}
+	w.rules = &Rules{
+		Default:        chains[rapid.IntRange(0, len(chains)-1).Draw(t, "chain")],
+		Prefer:         chains[rapid.IntRange(0, 4).Draw(t, "prefer")],
+		DeleteVsUpdate: rapid.SampledFrom(deleteSettings()).Draw(t, "delete_vs_update"),
+		Kinds:          map[Kind]Chain{},
+	}
+	for s := range wSystems {
+		rule := SystemRule{
+			Name: []string{"left", "right", "third"}[s], Reads: true, Receives: true, Create: true, Update: true, Delete: true,
+			HasModified: true, Has: trues(wFields), Writes: trues(wFields),
+		}
+		if s == 1 {
+			rule.Predict = func(fields []record.Value) ([]record.Value, error) {
+				out := slices.Clone(fields)
+				out[wCode] = capitals(fields[wCode])
+				return out, nil
+			}
+		}
+		w.rules.Systems = append(w.rules.Systems, rule)
+		w.systems[s] = map[record.Key]*worldRow{}
+	}
+	for f := range wFields {
+		rule := FieldRule{Name: []string{"email", "name", "phone", "code", "owned"}[f], Type: record.Type{Kind: record.KindString}, Owner: None}
+		if f == wOwned {
+			rule.Owner = 0
+			rule.Ignore = rapid.Bool().Draw(t, "ignore")
+		}
+		w.rules.Fields = append(w.rules.Fields, rule)
+	}
+	return w
+}
+
+func trues(n int) []bool {
+	out := make([]bool, n)
+	for i := range out {
+		out[i] = true
+	}
+	return out
+}
+
+func capitals(v record.Value) record.Value {
+	if text, is := v.(string); is {
+		return strings.ToUpper(text)
+	}
+	return v
+}
+
+// write puts values into a row as that system's columns keep them.
+func (w *world) write(s int, row *worldRow, f int, v record.Value) {
+	if s == 1 && f == wCode {
+		v = capitals(v)
+	}
+	row.set(f, v)
+	row.version++
+}
+
+func (w *world) unique(prefix string) string {
+	w.serial++
+	return prefix + strconv.Itoa(w.serial)
+}
+
+func (w *world) tick() { w.now += record.Timestamp(rapid.IntRange(0, 2).Draw(w.t, "tick")) }
+
+// act lets a person do something in one system.
+func (w *world) act() {
+	w.tick()
+	s := rapid.IntRange(0, wSystems-1).Draw(w.t, "system")
+	keys := slices.Sorted(maps.Keys(w.systems[s]))
+	what := rapid.IntRange(0, 9).Draw(w.t, "what")
+	switch {
+	case what <= 2 || len(keys) == 0:
+		row := &worldRow{at: w.now}
+		email := rapid.SampledFrom([]string{"", "a@x", "b@x", "c@x", "d@x", "e@x"}).Draw(w.t, "email")
+		if w.has(s, email) && rapid.IntRange(0, 5).Draw(w.t, "double") > 0 {
+			return
+		}
+		for f := range wFields {
+			w.write(s, row, f, w.unique("v"))
+		}
+		w.write(s, row, wEmail, email)
+		key := record.Key(w.unique("k"))
+		w.systems[s][key] = row
+		w.log("%s inserts %s %v", w.rules.Systems[s].Name, key, row.fields)
+	case what == 3:
+		key := rapid.SampledFrom(keys).Draw(w.t, "row")
+		delete(w.systems[s], key)
+		w.log("%s deletes %s", w.rules.Systems[s].Name, key)
+	default:
+		key := rapid.SampledFrom(keys).Draw(w.t, "row")
+		row := w.systems[s][key]
+		f := rapid.IntRange(1, wFields-1).Draw(w.t, "field")
+		if what == 9 {
+			f = wEmail
+			w.write(s, row, f, rapid.SampledFrom([]string{"", "a@x", "b@x", "c@x", "d@x", "e@x"}).Draw(w.t, "email"))
+		} else {
+			w.write(s, row, f, w.unique("v"))
+		}
+		row.at = w.now
+		w.log("%s edits %s %s to %v", w.rules.Systems[s].Name, key, w.rules.Fields[f].Name, row.fields[f])
+	}
+}
+
+func (w *world) has(s int, email string) bool {
+	if email == "" {
+		return false
+	}
+	for _, row := range w.systems[s] {
+		if row.fields[wEmail] == email {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) order(row *worldRow) string {
+	if !w.ordered {
+		return ""
+	}
+	return fmt.Sprintf("%08d", row.version)
+}
+
+// observe lists one system completely and looks up what is missing.
+func (w *world) observe(s int) []Observation {
+	var all []Observation
+	for _, key := range slices.Sorted(maps.Keys(w.systems[s])) {
+		row := w.systems[s][key]
+		all = append(all, Observation{
+			System: s, Key: key, Match: row.match(), Values: slices.Clone(row.fields[:]), InScope: true, Modified: row.at,
+			Order: w.order(row), RawHash: row.raw(), MapHash: record.HashText("m"),
+		})
+	}
+	for _, l := range w.links {
+		if m := l.Members[s]; m != nil && m.Key != "" && w.systems[s][m.Key] == nil {
+			all = append(all, Observation{System: s, Key: m.Key, Gone: true})
+		}
+	}
+	for _, m := range w.loose {
+		if m.System == s && w.systems[s][m.Key] == nil {
+			all = append(all, Observation{System: s, Key: m.Key, Gone: true})
+		}
+	}
+	return all
+}
+
+// bucket is what one run resolves.
+func (w *world) bucket(up []int) *Bucket {
+	w.run++
+	run := w.run
+	b := &Bucket{
+		Links: w.links, Loose: w.loose, Conflicts: w.conflicts, Now: w.now,
+		First: make([]bool, wSystems), Complete: make([]bool, wSystems),
+		NewID: func(s int, key record.Key) string { return fmt.Sprintf("%03d-%d-%s", run, s, key) },
+	}
+	for s := range wSystems {
+		b.First[s] = !w.listed[s]
+	}
+	for _, s := range up {
+		b.Complete[s] = true
+		b.Observations = append(b.Observations, w.observe(s)...)
+	}
+	if w.ordered {
+		for _, o := range w.late {
+			// A row that nobody knows any more cannot be compared: such an
+			// observation is a hint, and whoever gets it reads the row again.
+			if w.member(o.System, o.Key) {
+				b.Observations = append(b.Observations, o)
+			}
+		}
+		w.late = nil
+		for _, o := range b.Observations {
+			if !o.Gone && rapid.IntRange(0, 9).Draw(w.t, "late") == 0 {
+				w.late = append(w.late, o)
+			}
+		}
+	}
+	if w.decide {
+		b.Decisions = w.decisionsOn()
+	}
+	return b
+}
+
+func (w *world) member(s int, key record.Key) bool {
+	return slices.ContainsFunc(w.links, func(l *Link) bool { return l.Members[s] != nil && l.Members[s].Key == key })
+}
+
+// decisionsOn answers every open conflict as some person might.
+func (w *world) decisionsOn() []Decision {
+	all := slices.Clone(w.conflicts)
+	for _, l := range w.links {
+		all = append(all, l.Conflicts...)
+	}
+	var ds []Decision
+	for _, c := range all {
+		w.decisions++
+		d := Decision{ID: w.decisions, ConflictID: c.ID, Digest: c.Digest}
+		switch {
+		case c.about():
+			d.Verb = "separate"
+		case c.aboutDelete():
+			d.Verb = rapid.SampledFrom([]string{"keep", "delete"}).Draw(w.t, "verb")
+		default:
+			d.Verb = "take"
+			d.System = rapid.SampledFrom(c.Candidates).Draw(w.t, "take").System
+		}
+		ds = append(ds, d)
+	}
+	return ds
+}
+
+// sync is one run: some systems are up, and of what is owed some is paid, some
+// is paid and not acknowledged, some is not paid.
+func (w *world) sync(up []int) (busy bool) {
+	b := w.bucket(up)
+	before := w.links
+	out, err := Resolve(w.rules, b)
+	if err != nil {
+		w.t.Fatalf("resolve: %v", err)
+	}
+	w.log("run %d of %v:\n%s", w.run, up, show(w.rules, out))
+	w.judge(b, out)
+	w.links, w.loose, w.conflicts = commit(before, w.loose, w.conflicts, out, w.ids)
+	w.ids += 10_000
+	for _, s := range up {
+		w.listed[s] = true
+	}
+	w.judgeAgain(b)
+	busy = len(out.Links)+len(out.Loose)+len(out.Opened)+len(out.Closed) > 0
+	for range rapid.IntRange(0, 1).Draw(w.t, "meanwhile") {
+		if w.faulty {
+			w.act()
+		}
+	}
+	for i := range w.rules.Systems {
+		w.rules.Systems[i].Unlisted = !w.listed[i]
+	}
+	return w.load(up) || busy
+}
+
+// load pays what is owed in the systems that are up.
+func (w *world) load(up []int) (busy bool) {
+	for n := range w.links {
+		payments, err := Owed(w.rules, w.links[n])
+		if err != nil {
+			w.t.Fatalf("owed: %v", err)
+		}
+		for _, p := range payments {
+			if !slices.Contains(up, p.System) {
+				continue
+			}
+			luck := 9
+			if w.faulty {
+				luck = rapid.IntRange(0, 9).Draw(w.t, "luck")
+			}
+			if luck == 0 {
+				continue // not done
+			}
+			busy = w.pay(n, p, luck == 1) || busy
+		}
+	}
+	w.links = slices.DeleteFunc(w.links, func(l *Link) bool { return l.Spent() })
+	return busy
+}
+
+// pay carries out one payment as a connector would: on the condition that the
+// row is still what resolve saw, and a creation only where no row has its
+// match. It reports whether it was carried out.
+func (w *world) pay(n int, p Payment, lost bool) bool {
+	rows := w.systems[p.System]
+	receipt := Receipt{Payment: p, Key: p.Key, MapHash: record.HashText("m"), Shown: true}
+	row := rows[p.Key]
+	switch p.Op {
+	case OpCreate:
+		email, _ := p.Values[wEmail].(string)
+		if !p.Uncertain {
+			w.links[n] = Intend(w.links[n], p.System)
+		}
+		if email != "" && w.has(p.System, email) {
+			w.links[n].Members[p.System] = nil // refused; the next run sees why
+			return false
+		}
+		row = &worldRow{at: w.now}
+		for f := range wFields {
+			row.set(f, nil)
+		}
+		receipt.Key = record.Key(w.unique("s"))
+		rows[receipt.Key] = row
+		lost = lost && email != ""
+	case OpDelete:
+		if row != nil && row.raw() != p.RawHash {
+			return false
+		}
+		delete(rows, p.Key)
+		w.log("delete %s %s", w.rules.Systems[p.System].Name, p.Key)
+		if !lost {
+			w.links[n] = Acknowledge(w.rules, w.links[n], receipt)
+		}
+		return true
+	default:
+		if row == nil || row.raw() != p.RawHash {
+			return false
+		}
+	}
+	for _, f := range p.Fields {
+		w.write(p.System, row, f, p.Values[f])
+	}
+	w.log("%s %s %s fields %v: %v lost=%v", p.Op, w.rules.Systems[p.System].Name, receipt.Key, p.Fields, row.fields, lost)
+	if lost {
+		return true
+	}
+	receipt.Values, receipt.Match, receipt.RawHash, receipt.Order = slices.Clone(row.fields[:]), row.match(), row.raw(), w.order(row)
+	w.links[n] = Acknowledge(w.rules, w.links[n], receipt)
+	return true
+}
