@@ -175,7 +175,7 @@ func textValue(k Kind, s string) Value {
 
 // Values without a declared type carry their kind in their first byte.
 func encodeAny(v Value) string {
-	switch v.(type) {
+	switch v := v.(type) {
 	case int64:
 		return "i" + Text(v)
 	case float64:
@@ -185,7 +185,7 @@ func encodeAny(v Value) string {
 	case bool:
 		return "b" + Text(v)
 	case Bytes:
-		return "x" + string(v.(Bytes))
+		return "x" + string(v)
 	case JSON:
 		return "j" + Text(v)
 	case Timestamp:

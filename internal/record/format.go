@@ -92,9 +92,24 @@ func (f Formats) compile() (Formats, error) {
 
 //nolint:gochecknoglobals // a constant table; longer tokens stand before shorter ones
 var patternTokens = []struct{ token, layout, has string }{
-	{"YYYY", "2006", "Y"}, {"YY", "06", "Y"}, {"MM", "01", "M"}, {"M", "1", "M"}, {"DD", "02", "D"}, {"D", "2", "D"},
-	{"HH", "15", "H"}, {"H", "15", "H"}, {"mm", "04", "m"}, {"m", "4", "m"}, {"ss", "05", "s"}, {"s", "5", "s"},
-	{"SSSSSS", "000000", "S"}, {"SSSSS", "00000", "S"}, {"SSSS", "0000", "S"}, {"SSS", "000", "S"}, {"SS", "00", "S"}, {"S", "0", "S"},
+	{"YYYY", "2006", "Y"},
+	{"YY", "06", "Y"},
+	{"MM", "01", "M"},
+	{"M", "1", "M"},
+	{"DD", "02", "D"},
+	{"D", "2", "D"},
+	{"HH", "15", "H"},
+	{"H", "15", "H"},
+	{"mm", "04", "m"},
+	{"m", "4", "m"},
+	{"ss", "05", "s"},
+	{"s", "5", "s"},
+	{"SSSSSS", "000000", "S"},
+	{"SSSSS", "00000", "S"},
+	{"SSSS", "0000", "S"},
+	{"SSS", "000", "S"},
+	{"SS", "00", "S"},
+	{"S", "0", "S"},
 	{"Z", "Z07:00", "Z"},
 }
 
@@ -103,14 +118,16 @@ func goLayout(pattern string) (layout, has string) {
 	var b strings.Builder
 next:
 	for rest := pattern; rest != ""; {
+		var hasSb106 strings.Builder
 		for _, t := range patternTokens {
 			if after, is := strings.CutPrefix(rest, t.token); is {
 				b.WriteString(t.layout)
-				has += t.has
+				hasSb106.WriteString(t.has)
 				rest = after
 				continue next
 			}
 		}
+		has += hasSb106.String()
 		b.WriteByte(rest[0])
 		rest = rest[1:]
 	}

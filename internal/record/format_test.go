@@ -51,8 +51,16 @@ func TestFormatsRead(t *testing.T) {
 		require.Equal(t, c.want, got, "%s %q", c.kind, c.text)
 	}
 	for _, c := range [][2]string{
-		{"date", "2026-02-28"}, {"date", "30.02.2026"}, {"date", "28.02.26"}, {"decimal", "12.50"}, {"decimal", "1.23,4"},
-		{"int", "1,5"}, {"bool", "yes"}, {"list<int>", "1,x"}, {"decimal(4,2)", "1,234"}, {"int", ".123"},
+		{"date", "2026-02-28"},
+		{"date", "30.02.2026"},
+		{"date", "28.02.26"},
+		{"decimal", "12.50"},
+		{"decimal", "1.23,4"},
+		{"int", "1,5"},
+		{"bool", "yes"},
+		{"list<int>", "1,x"},
+		{"decimal(4,2)", "1,234"},
+		{"int", ".123"},
 	} {
 		typ, err := record.ParseType(c[0])
 		require.NoError(t, err)
@@ -87,8 +95,16 @@ func TestFormatsRefuseWhatTheyCannotExpress(t *testing.T) {
 func TestFormatsThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, given := range []map[string]string{
-		{"dates": "DD"}, {"date": "DD.MM"}, {"date": "tt.mm.jjjj"}, {"decimal": "1"}, {"decimal": ",,"}, {"group": "."},
-		{"true": "ja"}, {"true": "x", "false": "x"}, {"timestamp": "YYYY-MM-DD"}, {"time": "ss"},
+		{"dates": "DD"},
+		{"date": "DD.MM"},
+		{"date": "tt.mm.jjjj"},
+		{"decimal": "1"},
+		{"decimal": ",,"},
+		{"group": "."},
+		{"true": "ja"},
+		{"true": "x", "false": "x"},
+		{"timestamp": "YYYY-MM-DD"},
+		{"time": "ss"},
 	} {
 		_, err := record.NewFormats(given)
 		require.Error(t, err, "%v", given)
@@ -100,7 +116,7 @@ func TestFormatsZeroIsCanonicalText(t *testing.T) {
 	var f record.Formats
 	v, err := f.Parse(record.Type{Kind: record.KindString}, "")
 	require.NoError(t, err)
-	require.Equal(t, "", v)
+	require.Empty(t, v)
 	v, err = f.Parse(record.Type{Kind: record.KindSet, Elem: record.KindString}, `["b","a"]`)
 	require.NoError(t, err)
 	require.Equal(t, record.List{"a", "b"}, v)
