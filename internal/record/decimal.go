@@ -89,19 +89,41 @@ func trimPlain(s string) (string, bool) {
 		neg = digits[0] == '-'
 		digits = digits[1:]
 	}
-	point := -1
+	point, ok := plainPoint(digits)
+	if !ok {
+		return "", false
+	}
+	digits = trimZeros(digits, point)
+	if digits == "0" {
+		return "0", true
+	}
+	if !neg {
+		return digits, true
+	}
+	if s[0] == '-' && len(digits) == len(s)-1 {
+		return s, true
+	}
+	return "-" + digits, true
+}
+
+// plainPoint finds the decimal point of digits, or -1; ok is false for
+// anything but digits with at most one point.
+func plainPoint(digits string) (point int, ok bool) {
+	point = -1
 	for i := range len(digits) {
 		switch c := digits[i]; {
 		case c >= '0' && c <= '9':
 		case c == '.' && point < 0:
 			point = i
 		default:
-			return "", false
+			return 0, false
 		}
 	}
-	if digits == "" || digits == "." {
-		return "", false
-	}
+	return point, digits != "" && digits != "."
+}
+
+// trimZeros takes the zeros away that mean nothing.
+func trimZeros(digits string, point int) string {
 	if point >= 0 {
 		end := len(digits)
 		for end > point+1 && digits[end-1] == '0' {
@@ -120,16 +142,7 @@ func trimPlain(s string) (string, bool) {
 	if digits == "" || digits[0] == '.' {
 		digits = "0" + digits
 	}
-	if digits == "0" {
-		return "0", true
-	}
-	if !neg {
-		return digits, true
-	}
-	if s[0] == '-' && len(digits) == len(s)-1 {
-		return s, true
-	}
-	return "-" + digits, true
+	return digits
 }
 
 // numberText is the text that equal numbers share, whatever their kind.

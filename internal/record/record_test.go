@@ -94,7 +94,7 @@ func TestCanonicalJSONKeepsNumbersExact(t *testing.T) {
 	t.Parallel()
 	got, err := record.CanonicalJSON([]byte(`{"b": 9007199254740993, "a": [1.10, 1e2, "\u00e9\u0001"], "A": null}`))
 	require.NoError(t, err)
-	require.JSONEq(t, record.JSON(`{"A":null,"a":[1.1,100,"é\u0001"],"b":9007199254740993}`), got)
+	require.Equal(t, `{"A":null,"a":[1.1,100,"é\u0001"],"b":9007199254740993}`, record.Text(got)) //nolint:testifylint // byte for byte
 	_, err = record.CanonicalJSON([]byte(`{"a":1} {}`))
 	require.Error(t, err)
 }

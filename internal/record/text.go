@@ -61,6 +61,7 @@ func Parse(t Type, s string) (Value, error) {
 			return Bytes(raw), nil
 		}
 		return Bytes(s), nil
+	default: // all others are trimmed, and "" is NULL
 	}
 	s = strings.TrimSpace(s)
 	if s == "" {
