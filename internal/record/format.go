@@ -118,16 +118,14 @@ func goLayout(pattern string) (layout, has string) {
 	var b strings.Builder
 next:
 	for rest := pattern; rest != ""; {
-		var hasSb106 strings.Builder
 		for _, t := range patternTokens {
 			if after, is := strings.CutPrefix(rest, t.token); is {
 				b.WriteString(t.layout)
-				hasSb106.WriteString(t.has)
+				has += t.has
 				rest = after
 				continue next
 			}
 		}
-		has += hasSb106.String()
 		b.WriteByte(rest[0])
 		rest = rest[1:]
 	}
