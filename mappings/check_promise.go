@@ -18,7 +18,7 @@ func (c *checker) promises() {
 			}
 		}
 		if p.reads && o.KeysReusable && !c.def.Match.Key {
-			c.warn(p.Pos, "%s can give a deleted record's key to another one: a record whose match values change is asked about", p.title())
+			c.warn(p.Pos, "keys may be used again in %s: a record there whose match values change waits for a person", p.title())
 		}
 		if p.reads && c.deletesMatter(p) && !c.seesDeletes(p) {
 			c.warn(p.Pos, "deletes in %s are not seen", p.title()).Hint = "`deleted: COLUMN` names what marks a deleted record there"

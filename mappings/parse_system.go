@@ -147,6 +147,7 @@ func connectionKeys() []string {
 	return []string{
 		"url", "path", "host", "port", "user", "password", "database", "schema", "sslmode", "timezone", "token", "email",
 		"spec", "delimiter", "quote", "encoding", "header", "compression", "sslrootcert", "sslcert", "sslkey",
+		"read_only", "foreign_keys", "busy_timeout", "timestamps", "overlap",
 	}
 }
 
