@@ -1,6 +1,8 @@
 package mappings
 
 import (
+	"sync"
+
 	"github.com/syncline-dev/syncline/internal/reconcile"
 	"github.com/syncline-dev/syncline/internal/record"
 )
@@ -14,14 +16,17 @@ type Object struct {
 	Exists bool
 	// What the system can promise, for check's warnings.
 	Token, Transactions, KeysReusable, ServerKeys, Writable bool
-	Modes, SeesDeletes                                      []string
+	// Upsert: the object can be the target of a stateless sync.
+	Upsert             bool
+	Modes, SeesDeletes []string
 }
 
 // Mapping is a compiled definition. It is immutable and safe for concurrent
 // use; what evaluates expressions is made per goroutine by NewReader and NewWriter.
 type Mapping struct {
 	Definition *Definition
-	// Schema has the canonical fields in the order of the definition.
+	// Schema has the canonical fields in the order of the definition, what
+	// `same` names before the rows.
 	Schema *record.Schema
 	// Systems are in the order of the definition.
 	Systems []*SystemMapping
@@ -33,6 +38,8 @@ type Mapping struct {
 	StatelessWhyNot string
 	// Hash changes when what is read or written changes for any field.
 	Hash record.Hash
+
+	matches []alternative
 }
 
 // SystemMapping is one system's side of a mapping.
@@ -63,6 +70,61 @@ type SystemMapping struct {
 	// SoftColumn is written by a soft delete ("" if there is none).
 	SoftColumn string
 
+	mapping *Mapping
+	system  *System
+	object  Object
+	// schema has the object's columns; expressions find their places in it.
+	schema *record.Schema
+	// textOnly: all columns are text, so the system says nothing about types.
+	textOnly bool
+	formats  record.Formats
+	cells    []*cell // one place per field, nil where the system has none
+	where    *program
+	deleted  *program
+	modified int // place of the column, or -1
+	onCreate []created
+	writers  sync.Pool // of *predictor
+}
+
+// cell is what one system has for one field.
+type cell struct {
+	written *Cell
+	// path is the raw column and place its place in the schema, or read the
+	// expression; typ is the type of either.
+	path  string
+	place int
+	read  *program
+	typ   record.Type
+	// readOnly: nothing can be written for the field here.
+	readOnly bool
+	when     *program
+	table    *valueTable
+	in       converter
+	writes   []write
+}
+
+// write is one column that a cell writes: the field itself, or an expression
+// over the fields.
+type write struct {
+	column string
+	at     int // in SystemMapping.Write
+	text   Text
+	expr   *program
+	typ    record.Type
+	out    converter
+}
+
+// created is a literal for a column of a new record.
+type created struct {
+	at    int
+	value record.Value
+}
+
+// alternative is one way to match: its parts count together.
+type alternative struct {
+	parts []*program
+	// key: the system's own key columns are the match.
+	key bool
 }
 
 // Canonical is one row of a system in the terms of the sync.
