@@ -13,6 +13,7 @@ import (
 func describing() []check {
 	return []check{
 		{"describe/columns and keys", nil, describeColumns},
+		{"describe/two objects are told apart", nil, toldApart},
 		{"describe/login refused", func(f features) string { return unless(f.login, "there is no login") }, loginRefused},
 		{"describe/not found", func(f features) string { return unless(f.absent, "the subject names no absent object") }, notFound},
 		{"describe/makes what is not there", func(f features) string { return unless(f.create, "it makes no objects") }, creates},
@@ -53,6 +54,16 @@ var lossless = map[record.Kind][]record.Kind{ //nolint:gochecknoglobals // a con
 	record.KindInt:       {record.KindDecimal, record.KindString},
 	record.KindDecimal:   {record.KindString},
 	record.KindTimestamp: {record.KindString},
+}
+
+// A position or a ledger must never be used on another object, such as a test
+// database under the name of the real one.
+func toldApart(tb testing.TB, s *suite) {
+	one, err := s.open(tb, s.New(tb, s.people(1))).Describe(tb.Context())
+	require.NoError(tb, err)
+	other, err := s.open(tb, s.New(tb, s.people(1))).Describe(tb.Context())
+	require.NoError(tb, err)
+	require.NotEqual(tb, one.Identity, other.Identity)
 }
 
 func loginRefused(tb testing.TB, s *suite) {

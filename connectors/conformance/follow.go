@@ -55,6 +55,8 @@ func (s *suite) readPart(tb testing.TB, t Table, src connectors.Source, part con
 	tb.Helper()
 	var rows []seen
 	err := src.Read(tb.Context(), part, func(b *record.Batch) error {
+		require.Positive(tb, b.Rows(), "no empty batches")
+		require.LessOrEqual(tb, b.Rows(), record.BatchRows, "batches of a bounded size")
 		rows = append(rows, s.rowsOf(tb, t, b)...)
 		b.Release()
 		return nil
@@ -115,6 +117,7 @@ func (f *follower) pass(tb testing.TB, full bool, between func()) connectors.Win
 	w := detect(tb, f.table, f.source, connectors.Ask{Mode: f.mode, Since: f.since, Full: full, PartitionRows: 7})
 	require.False(tb, w.To.Zero(), "a window has a position to go on from")
 	require.NotEmpty(tb, w.To.Source, "a position carries the identity of what was read")
+	require.Less(tb, len(w.To.Value), 8<<10, "a position travels through histories: it is small")
 	listed := map[record.Key]bool{}
 	for i, part := range w.Partitions {
 		if between != nil && i < 2 {

@@ -23,6 +23,7 @@ func following(mode connectors.Mode) []check {
 	add("what came since", seesChanges)
 	add("nothing is lost between listing and changes", handsOver)
 	add("equal times of change", equalTimes)
+	add("no time of change", noTime)
 	add("deletes", seesDeletes)
 	add("one key several times", foldsKeys)
 	add("a position twice", positionTwice)
@@ -95,6 +96,21 @@ func equalTimes(tb testing.TB, s *suite, mode connectors.Mode) {
 	fixture.Put(tb, with(s.person(1, 100), colName, "Again"), with(s.person(0, 100), colName, "New"))
 	f.pass(tb, false, nil)
 	f.requireTruth(tb, fixture, "two more at that instant")
+}
+
+// A row that does not say when it changed is at least in every full read, and
+// does not keep others from being seen.
+func noTime(tb testing.TB, s *suite, mode connectors.Mode) {
+	_, fixture, f := s.watched(tb, mode, 10)
+	f.pass(tb, true, nil)
+	fixture.Put(tb, with(s.person(3, 0), colChanged, nil), s.person(50, 100))
+	f.pass(tb, false, nil)
+	require.Contains(tb, f.rows, f.table.key(s.person(50, 0)))
+	f.pass(tb, true, nil)
+	f.requireTruth(tb, fixture, "a full read")
+	fixture.Put(tb, with(s.person(3, 101), colName, "Changed"))
+	f.pass(tb, false, nil)
+	f.requireTruth(tb, fixture, "a time of change at last")
 }
 
 func seesDeletes(tb testing.TB, s *suite, mode connectors.Mode) {

@@ -14,6 +14,7 @@ func loading() []check {
 	return []check{
 		{"load/creates, updates, deletes", needsLoader, loads},
 		{"load/the same batches twice", needsLoader, loadsTwice},
+		{"load/some of the columns", needsLoader, loadsSome},
 		{"load/a bad row fails alone", needsLoader, loadsBadRow},
 		{"load/fenced", needsLoader, loadsFenced},
 		{"load/ends early", needsLoader, loadsPartly},
@@ -90,6 +91,26 @@ func loadsTwice(tb testing.TB, s *suite) {
 	loaded, _ = s.load(tb, table, o, s.batches(tb, table, 30, rows))
 	require.Equal(tb, connectors.Loaded{Unchanged: 100}, loaded)
 	s.requireRows(tb, table, rows, fixture.Rows(tb), "loaded twice")
+}
+
+// Columns that are not loaded keep what they hold.
+func loadsSome(tb testing.TB, s *suite) {
+	table := s.people(3)
+	fixture := s.New(tb, table)
+	o := s.open(tb, fixture)
+	some := Table{Name: table.Name, Schema: table.Schema.Select([]string{"name", "id"}), Key: table.Key}
+	loaded, rejected := s.load(tb, some, o, s.batches(tb, some, 2, [][]record.Value{
+		{"Changed", table.Rows[0][colID]}, {table.Rows[1][colName], table.Rows[1][colID]}, {"New", s.person(9, 9)[colID]},
+	}))
+	require.Empty(tb, rejected)
+	require.Equal(tb, connectors.Loaded{Created: 1, Updated: 1, Unchanged: 1}, loaded)
+	truth := s.truth(tb, table, fixture)
+	want := s.byKey(tb, table, [][]record.Value{with(table.Rows[0], colName, "Changed"), table.Rows[1], table.Rows[2]})
+	created := truth[table.key(s.person(9, 9))]
+	require.Equal(tb, []record.Value{nil, "New", nil}, created[colEmail:colAmount+1])
+	for key, row := range want {
+		require.Equal(tb, row[:colChanged], truth[key][:colChanged], "row %s", key)
+	}
 }
 
 func loadsBadRow(tb testing.TB, s *suite) {

@@ -76,7 +76,7 @@ func look(tb testing.TB, subject Subject) features {
 
 // checks lists all cases that a subject with these features could run.
 func checks(f features) []check {
-	list := slices.Concat(describing(), reading(), values(), fetching(), writing(), loading(), living())
+	list := slices.Concat(describing(), reading(), values(), fetching(), writing(), guarding(), loading(), living())
 	for _, mode := range f.can.Modes {
 		if mode != connectors.ModeSnapshot {
 			list = append(list, following(mode)...)

@@ -38,6 +38,7 @@ func (s SQL) Make(tb testing.TB, table Table) Fixture {
 	tb.Cleanup(func() {
 		_, _ = s.DB.ExecContext(context.WithoutCancel(tb.Context()), "DROP TABLE IF EXISTS "+quoted(table.Name))
 	})
+	f.exec(tb, s.DB, "DROP TABLE IF EXISTS "+quoted(table.Name))
 	if table.Absent {
 		return f
 	}

@@ -12,7 +12,8 @@ import (
 type Subject struct {
 	Name string
 	// New makes a fresh object with the table's rows, without the connector. It
-	// is called for every case, and cleans up with tb.Cleanup.
+	// is called for every case, cleans up with tb.Cleanup, and when it is called
+	// again in one case, that object is another one or made anew.
 	New func(tb testing.TB, table Table) Fixture
 	// Kinds are the kinds of columns that the object can have; nil is all. Where
 	// a case wants another kind, it uses a string column (and no kind but
