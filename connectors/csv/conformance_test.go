@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,19 +54,20 @@ func (f fixture) Rows(tb testing.TB) [][]record.Value {
 func plainly(text string) [][]string {
 	var rows [][]string
 	var row []string
-	cell, quoted := "", false
+	var cell strings.Builder
+	quoted := false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case quoted && c == '"' && i+1 < len(text) && text[i+1] == '"':
-			cell += `"`
+			cell.WriteByte('"')
 			i++
 		case c == '"':
 			quoted = !quoted
 		case quoted, c != ',' && c != '\n':
-			cell += text[i : i+1]
+			cell.WriteByte(c)
 		default:
-			row = append(row, cell)
-			cell = ""
+			row = append(row, cell.String())
+			cell.Reset()
 			if c == '\n' {
 				rows, row = append(rows, row), nil
 			}
