@@ -141,7 +141,7 @@ func (c *checker) putOff() {
 // compiled lets the compiler say the rest, where everything is known and
 // nothing was found before.
 func (c *checker) compiled() {
-	if len(c.def.Later) > 0 || c.problems.Failed() {
+	if len(c.def.Later) > 0 || c.def.faulty || c.problems.Failed() {
 		return
 	}
 	objects := map[string]Object{}

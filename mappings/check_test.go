@@ -59,7 +59,7 @@ func (f objectFixture) object(t *testing.T) Object {
 	return Object{
 		Schema: record.NewSchema(fields...), Key: f.Key, Exists: !f.Missing,
 		Transactions: f.Transactions == nil || *f.Transactions, ServerKeys: f.ServerKeys,
-		KeysReusable: f.KeysReusable, Writable: !f.ReadOnly, Modes: f.Modes, SeesDeletes: []string{"trigger", "snapshot"},
+		KeysReusable: f.KeysReusable, Writable: !f.ReadOnly, Upsert: !f.ReadOnly && !f.ServerKeys, Modes: f.Modes, SeesDeletes: []string{"trigger", "snapshot"},
 	}
 }
 
