@@ -66,7 +66,7 @@ func (a *acknowledgement) commit(ctx context.Context) error {
 	}
 	change := ledger.Change{
 		Step: StepLoad, Part: fmt.Sprintf("%s/%d/%d", p.part, p.try, p.pass.Epoch),
-		Slots: map[string]uint16{}, Owed: map[string][]reconcile.Payment{},
+		Slots: map[string]uint16{}, Owed: map[string][]reconcile.Payment{}, At: p.pass.Now.Time(),
 	}
 	for _, done := range a.paid {
 		link := reconcile.Acknowledge(rules, done.due.link, a.receipt(reader, done))

@@ -135,7 +135,7 @@ func detectSystem(ctx context.Context, system *OpenSystem, state ledger.SystemSt
 		Mode: chooseMode(system), Columns: system.Mapping.Columns, Since: state.Position,
 		PartitionRows: max(partitionRows, system.Description.Rows/maxPartitions+1),
 	}
-	ask.Full = full || !state.Listed || sweepDue(system, state, ask.Mode, now)
+	ask.Full = full || !state.Listed || state.Behind || sweepDue(system, state, ask.Mode, now)
 	found, err := source.Detect(ctx, ask)
 	if err != nil {
 		return connectors.Wrap(connectors.Transient, "detect changes in "+window.System, err)

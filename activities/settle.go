@@ -29,6 +29,7 @@ type settler struct {
 
 // settled is what a set of observations came to.
 type settled struct {
+	bucket  *reconcile.Bucket
 	outcome *reconcile.Outcome
 	owed    map[string][]reconcile.Payment
 	result  Resolved
@@ -58,7 +59,7 @@ func (s *settler) settle(ctx context.Context, m matter) (*settled, error) {
 	if err != nil {
 		return nil, connectors.Wrap(connectors.Permanent, "resolve", err)
 	}
-	done := &settled{outcome: outcome, owed: make(map[string][]reconcile.Payment, len(outcome.Links))}
+	done := &settled{bucket: bucket, outcome: outcome, owed: make(map[string][]reconcile.Payment, len(outcome.Links))}
 	for _, link := range outcome.Links {
 		payments, err := reconcile.Owed(rules, link)
 		if err != nil {
@@ -88,11 +89,24 @@ func (s *settler) commit(ctx context.Context, step, part string, done *settled) 
 		Applied: outcome.Applied, Refused: outcome.Refused, Owed: done.owed, Result: result,
 		Journal: s.journal(outcome),
 	}
+	change.Quarantine = quarantined(done.bucket)
+	change.At = s.pass.Now.Time()
 	for _, link := range outcome.Links {
 		change.Slots[link.ID] = s.slot(link)
 	}
 	_, _, err = s.ledger.Commit(ctx, s.pass.fence(), s.session.Scope, change)
 	return err
+}
+
+// quarantined names the rows that could not be taken, with the reasons.
+func quarantined(bucket *reconcile.Bucket) []ledger.Quarantined {
+	var bad []ledger.Quarantined
+	for _, o := range bucket.Observations {
+		if o.Bad != "" {
+			bad = append(bad, ledger.Quarantined{System: o.System, Key: o.Key, Field: o.BadField, Reason: o.Bad})
+		}
+	}
+	return bad
 }
 
 // slot is a link's home; a link without a match lives where its first row does.
@@ -125,8 +139,12 @@ func (s *settler) bucket(ctx context.Context, observations []reconcile.Observati
 	if err != nil {
 		return nil, err
 	}
+	conflicts, err := s.ledger.LooseConflicts(ctx, s.session.Scope, loose)
+	if err != nil {
+		return nil, err
+	}
 	bucket := &reconcile.Bucket{
-		Links: links, Loose: loose, Observations: observations, Now: s.pass.Now,
+		Links: links, Loose: loose, Conflicts: conflicts, Observations: observations, Now: s.pass.Now,
 		Complete: make([]bool, len(s.session.Systems)), First: make([]bool, len(s.session.Systems)),
 		NewID: func(system int, key record.Key) string {
 			name := s.session.Scope.Systems[system]

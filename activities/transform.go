@@ -84,7 +84,7 @@ func routeBatch(ctx context.Context, store *ledger.Store, session *Session, in T
 	if err != nil {
 		return connectors.Wrap(connectors.SchemaChanged, "read "+system.Name, err)
 	}
-	known, hashes, err := briefs(ctx, store, session, in, batch, reader)
+	rows, known, err := compare(ctx, store, session, in, batch, reader)
 	if err != nil {
 		return err
 	}
@@ -98,18 +98,21 @@ func routeBatch(ctx context.Context, store *ledger.Store, session *Session, in T
 		values = batch.Row(row, values)
 		mark := batch.Mark(row)
 		out.Rows++
-		key := hashes[row].key
-		brief, isKnown := known[key]
-		if isKnown && sameAsSeen(brief, mark, hashes[row].raw, system.Hash) {
+		key, raw := rows[row].Key, rows[row].RawHash
+		var brief ledger.Brief
+		if known != nil {
+			brief = known[row]
+		}
+		if sameAsSeen(brief, mark) {
 			countSame(brief, &out.Tally)
-			staged = stageSame(fields, key, hashes[row].raw, staged)
+			staged = stageSame(fields, key, raw, staged)
 			if err := to.add(groupOf(brief.Slot, in.Pass.Groups), staged, record.Mark{}); err != nil {
 				return err
 			}
 			continue
 		}
 		readRow(reader, values, mark, &canonical)
-		if !isKnown && !canonical.InScope && canonical.Bad == "" {
+		if !brief.Known && !canonical.InScope && canonical.Bad == "" {
 			out.Tally.Read++
 			out.Tally.Ignored++
 			continue
@@ -117,12 +120,12 @@ func routeBatch(ctx context.Context, store *ledger.Store, session *Session, in T
 		if canonical.Bad != "" && mark.Bad == "" {
 			mark.Bad = canonical.Bad
 		}
-		staged = stageRow(&canonical, 0, hashes[row].raw, staged)
-		group := route(session.Mapping, in, brief, isKnown, &canonical)
+		staged = stageRow(&canonical, 0, raw, staged)
+		group := route(session.Mapping, in, brief, &canonical)
 		if err := to.add(group, staged, mark); err != nil {
 			return fmt.Errorf("record %s of %s: %w", key, system.Name, err)
 		}
-		if group == SerialGroup && isKnown {
+		if group == SerialGroup && brief.Known {
 			staged = stageSame(fields, key, record.Hash{}, staged)
 			if err := to.add(groupOf(brief.Slot, in.Pass.Groups), staged, record.Mark{}); err != nil {
 				return err
@@ -144,43 +147,34 @@ func readRow(reader *mappings.Reader, values []record.Value, mark record.Mark, o
 	}
 }
 
-type rowHash struct {
-	key record.Key
-	raw record.Hash
-}
-
-// briefs asks the ledger for what it knows of a batch's rows.
-func briefs(ctx context.Context, store *ledger.Store, session *Session, in TransformInput, batch *record.Batch,
+// compare asks the ledger for what it knows of a batch's rows, in their order;
+// nothing, if the system was never listed.
+func compare(ctx context.Context, store *ledger.Store, session *Session, in TransformInput, batch *record.Batch,
 	reader *mappings.Reader,
-) (map[record.Key]ledger.Brief, []rowHash, error) {
-	hashes := make([]rowHash, batch.Rows())
-	keys := make([]record.Key, 0, batch.Rows())
+) ([]ledger.Seen, []ledger.Brief, error) {
+	rows := make([]ledger.Seen, batch.Rows())
+	mapping := session.Systems[in.System].Mapping
 	var values []record.Value
-	for row := range batch.Rows() {
+	for row := range rows {
 		values = batch.Row(row, values)
-		hashes[row] = rowHash{key: reader.Key(values), raw: reader.CompareHash(values)}
-		if hashes[row].key != "" {
-			keys = append(keys, hashes[row].key)
-		}
+		rows[row] = ledger.Seen{Key: reader.Key(values), RawHash: reader.CompareHash(values), MapHash: mapping.Hash}
 	}
 	if in.First {
-		return nil, hashes, nil
+		return rows, nil, nil
 	}
-	known, err := store.Briefs(ctx, session.Scope, in.System, keys)
-	return known, hashes, err
+	known, err := store.Compare(ctx, session.Scope, in.System, rows)
+	return rows, known, err
 }
 
 // sameAsSeen: the raw columns that the mapping reads are as they were, the
 // mapping is as it was, and nothing else asks for another look.
-func sameAsSeen(brief ledger.Brief, mark record.Mark, raw, mapping record.Hash) bool {
+func sameAsSeen(brief ledger.Brief, mark record.Mark) bool {
 	switch brief.State {
 	case reconcile.Live, reconcile.Quarantined, reconcile.OutOfScope, reconcile.Detached:
-	case reconcile.Creating, reconcile.Unlinked:
-		return false
+		return brief.Known && brief.Same && brief.SinceWrite && mark.Op == record.Present && mark.Bad == ""
 	default:
 		return false
 	}
-	return mark.Op == record.Present && mark.Bad == "" && brief.RawHash == raw && brief.MapHash == mapping && brief.SinceWrite
 }
 
 func countSame(brief ledger.Brief, tally *reconcile.Tally) {
@@ -200,11 +194,11 @@ func countSame(brief ledger.Brief, tally *reconcile.Tally) {
 // route says in which group a record is resolved. What is known goes home,
 // unless its match moved; what is new goes to its match's slot, unless there
 // are several ways to match, which only one group can see all of.
-func route(m *mappings.Mapping, in TransformInput, brief ledger.Brief, known bool, c *mappings.Canonical) int {
+func route(m *mappings.Mapping, in TransformInput, brief ledger.Brief, c *mappings.Canonical) int {
 	if in.Pass.Groups == 1 {
 		return 0
 	}
-	if known {
+	if brief.Known {
 		if len(c.Match) > 0 && !sameMatch(brief.Match, c.Match) {
 			return SerialGroup
 		}

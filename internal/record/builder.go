@@ -146,6 +146,20 @@ func fits(t Type, v Value) bool {
 	}
 }
 
+// AppendArrow appends one value to the Arrow builder of a field of a type, for
+// batches that are built column by column. NULL and Missing are null there.
+func AppendArrow(t Type, to array.Builder, v Value) error {
+	if !fits(t, v) {
+		return mismatch(t, v)
+	}
+	if v == nil || IsMissing(v) {
+		to.AppendNull()
+		return nil
+	}
+	appendValue(t, to, v)
+	return nil
+}
+
 func appendValue(t Type, to array.Builder, v Value) int {
 	switch b := to.(type) {
 	case *array.StringBuilder:
