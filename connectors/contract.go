@@ -159,8 +159,9 @@ type Window struct {
 	Mode Mode
 	// To is the position to store once everything of the window is durable.
 	To record.Position
-	// Complete: the partitions together list every row, so a row that is not
-	// among them was absent when they were read.
+	// Complete: the partitions together list every row (that Ask.Where lets
+	// through), so a row that is not among them was absent, or outside, when they
+	// were read.
 	Complete   bool
 	Partitions []Partition
 	// Rows estimates the total; -1 if unknown.

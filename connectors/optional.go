@@ -16,13 +16,14 @@ type Discoverer interface {
 // creation, and to make sure that a creation makes no double. Without it the
 // fallback is a full read.
 type Finder interface {
-	// Find gives all rows in which the columns equal one of the tuples.
+	// Find gives all rows in which the columns equal one of the tuples, each row
+	// once. NULL equals nothing, and texts are compared exactly.
 	Find(ctx context.Context, columns, by []string, tuples [][]record.Value) (*record.Batch, error)
 }
 
 // Loader upserts whole batches by their key, unconditionally, at the speed of
 // the system's bulk path: the target side of a stateless sync. The batches have
-// the target's columns.
+// the target's columns, or some of them: what is not loaded keeps its value.
 type Loader interface {
 	// Load writes all batches that next gives until it gives nil, and commits
 	// once, under the fence. key names the columns that identify a row. Rows

@@ -60,7 +60,7 @@ func (t *Table) detect(ask connectors.Ask) (connectors.Window, error) {
 		return none, connectors.Errorf(connectors.SchemaChanged, "the position is of another table")
 	}
 	full := ask.Full || ask.Mode == connectors.ModeSnapshot || ask.Since.Zero() || ask.Since.Mode != string(ask.Mode)
-	w := connectors.Window{Mode: ask.Mode, Complete: full && ask.Where == "", To: record.Position{Source: t.identity, Mode: string(ask.Mode)}}
+	w := connectors.Window{Mode: ask.Mode, Complete: full, To: record.Position{Source: t.identity, Mode: string(ask.Mode)}}
 	switch ask.Mode {
 	case connectors.ModeCursor:
 		w.To.Value = t.highest(ask.Since.Value)
