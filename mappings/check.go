@@ -77,7 +77,8 @@ func newChecker(def *Definition, objects map[string]Object) *checker {
 			}
 		}
 		p.reads = s.Role != "target"
-		p.receives = s.Role != "source" && !(s.Allow.NoCreate && s.Allow.NoUpdate && s.Allow.NoDelete)
+		takesNothing := s.Allow.NoCreate && s.Allow.NoUpdate && s.Allow.NoDelete
+		p.receives = s.Role != "source" && !takesNothing
 		c.parties = append(c.parties, p)
 		c.byName[s.Name.Value] = p
 	}

@@ -230,10 +230,8 @@ var sqlHabits = []habit{
 }
 
 var (
-	//nolint:gochecknoglobals // compiled once
 	quotedPiece = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`")
-	//nolint:gochecknoglobals // compiled once
-	likePiece = regexp.MustCompile("(?i)(\\S+)\\s+(not\\s+)?like\\s+\ue000")
+	likePiece   = regexp.MustCompile("(?i)(\\S+)\\s+(not\\s+)?like\\s+\ue000")
 )
 
 // sql finds what is SQL in an expression and shows it in our words. It reports

@@ -170,8 +170,7 @@ func (c *checker) readOnlyCell(r *row, p *party, cell *Cell) {
 	if node, err := parser.Parse(reading.Value); err == nil {
 		target = inverse(node.Node, r.Name.Value)
 	}
-	c.fail(reading.Pos, "this must be written in %s, and an expression can only be read", p.title()).Hint =
-		fmt.Sprintf("%s: {read: %s, write: %s}, or `owner: %s`, or `role: source`", p.Name.Value, plainOrQuoted(reading.Value), target, p.Name.Value)
+	c.fail(reading.Pos, "this must be written in %s, and an expression can only be read", p.title()).Hint = fmt.Sprintf("%s: {read: %s, write: %s}, or `owner: %s`, or `role: source`", p.Name.Value, plainOrQuoted(reading.Value), target, p.Name.Value)
 }
 
 // inverse proposes what to write for an expression over one column: itself for
@@ -215,8 +214,7 @@ func (c *checker) when(p *party, cell *Cell) {
 	for _, name := range namesOf(node) {
 		head, _, _ := strings.Cut(name.name, ".")
 		if c.rowOf(head) == nil && p.schema.Index(name.name) < 0 && p.schema.Index(head) < 0 {
-			c.fail(cell.When.at(name.from), "there is no field and no column %q", name.name).Hint =
-				didYouMean(head, append(c.fieldNames(), p.schema.Names()...))
+			c.fail(cell.When.at(name.from), "there is no field and no column %q", name.name).Hint = didYouMean(head, append(c.fieldNames(), p.schema.Names()...))
 		}
 	}
 }
@@ -254,8 +252,7 @@ func (c *checker) unwritable(r *row) {
 		}
 	}
 	if len(fixed) > 1 {
-		c.fail(r.Name.Pos, "this can be written in none of %s: they can never agree", strings.Join(fixed, ", ")).Hint =
-			"keep it in one system, and give the others a column of their own for it"
+		c.fail(r.Name.Pos, "this can be written in none of %s: they can never agree", strings.Join(fixed, ", ")).Hint = "keep it in one system, and give the others a column of their own for it"
 	}
 }
 
@@ -264,15 +261,14 @@ func (c *checker) columnType(r *row, p *party, at Text, column record.Field) {
 	if r.Type.Value == "" || len(r.Values) > 0 || convertible(r.typ, column.Type) {
 		return
 	}
-	c.fail(at.Pos, "%s is %s in %s, which is never %s", column.Name, column.Type, p.title(), r.Type.Value).Hint =
-		"change the `type`, or convert it with an expression"
+	c.fail(at.Pos, "%s is %s in %s, which is never %s", column.Name, column.Type, p.title(), r.Type.Value).Hint = "change the `type`, or convert it with an expression"
 }
 
 // convertible reports whether values can go between two types at all; whether
 // each one can is found out record by record.
 func convertible(a, b record.Type) bool {
 	group := func(t record.Type) string {
-		switch t.Kind { //nolint:exhaustive // the others stand for themselves
+		switch t.Kind {
 		case record.Any, record.KindString, record.KindRef, record.KindJSON:
 			return "any"
 		case record.KindInt, record.KindFloat, record.KindDecimal, record.KindBool:
@@ -297,23 +293,27 @@ func (c *checker) writtenTwice() {
 		}
 		by := map[string]*row{}
 		for _, r := range c.rows {
-			if !c.mustWrite(r, p) {
-				continue
+			if c.mustWrite(r, p) {
+				c.writer(by, r, p)
 			}
-			for _, column := range r.cells[p.Name.Value].writes() {
-				if known, is := p.field(column.Value); is && known.ReadOnly {
-					continue // told at its cell
-				}
-				other := by[column.Value]
-				if other == nil {
-					by[column.Value] = r
-				} else if other != r {
-					c.field = r.Name.Value
-					c.fail(column.Pos, "%s is written in %s by %s too", column.Value, p.title(), other.Name.Value).Hint =
-						"one field writes a column; read it in the other one, and let " + p.Name.Value + " own that"
-					c.field = ""
-				}
-			}
+		}
+	}
+}
+
+// writer notes which columns a field writes, and who did before.
+func (c *checker) writer(by map[string]*row, r *row, p *party) {
+	c.field = r.Name.Value
+	defer func() { c.field = "" }()
+	for _, column := range r.cells[p.Name.Value].writes() {
+		if known, is := p.field(column.Value); is && known.ReadOnly {
+			continue // told at its cell
+		}
+		other := by[column.Value]
+		if other == nil {
+			by[column.Value] = r
+		} else if other != r {
+			c.fail(column.Pos, "%s is written in %s by %s too", column.Value, p.title(), other.Name.Value).Hint =
+				"one field writes a column; read it in the other one, and let " + p.Name.Value + " own that"
 		}
 	}
 }

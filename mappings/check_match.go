@@ -29,8 +29,7 @@ func (c *checker) match() {
 			}
 		}
 		if len(have) < 2 && !c.def.faulty {
-			c.fail(alternative[0].Pos, "fewer than two systems have %s: nothing is ever matched by it", words(alternative)).Hint =
-				"match by what two systems have"
+			c.fail(alternative[0].Pos, "fewer than two systems have %s: nothing is ever matched by it", words(alternative)).Hint = "match by what two systems have"
 		}
 	}
 	for _, p := range c.parties {
@@ -88,8 +87,7 @@ func (c *checker) matchKeys() {
 			continue
 		}
 		if key != length {
-			c.fail(c.def.Match.Pos, "the keys of %s and %s differ: %s and %s", first.Name.Value, p.Name.Value, columnCount(length), columnCount(key)).Hint =
-				"say the columns with `key` at the systems, or match by fields"
+			c.fail(c.def.Match.Pos, "the keys of %s and %s differ: %s and %s", first.Name.Value, p.Name.Value, columnCount(length), columnCount(key)).Hint = "say the columns with `key` at the systems, or match by fields"
 		}
 	}
 	for _, p := range c.parties {
@@ -98,8 +96,7 @@ func (c *checker) matchKeys() {
 		}
 		for _, name := range p.keys() {
 			if column, is := p.schema.Field(name); is && column.ReadOnly {
-				c.fail(c.def.Match.Pos, "%s chooses %s of a new record itself, so it cannot be the key of another system", p.title(), name).Hint =
-					"match by a field, and keep the other system's id in a field of its own"
+				c.fail(c.def.Match.Pos, "%s chooses %s of a new record itself, so it cannot be the key of another system", p.title(), name).Hint = "match by a field, and keep the other system's id in a field of its own"
 			}
 		}
 	}

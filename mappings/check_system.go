@@ -50,7 +50,7 @@ func (c *checker) role(p *party) {
 	}
 }
 
-var secretOption = regexp.MustCompile(`(?i)password|passwd|secret|token|api_?key|credential`) //nolint:gochecknoglobals // compiled once
+var secretOption = regexp.MustCompile(`(?i)password|passwd|secret|token|api_?key|credential`)
 
 // secrets refuses what is written out: a definition is stored in the ledger.
 func (c *checker) secrets(p *party) {
@@ -78,11 +78,10 @@ func (c *checker) columns(p *party) {
 	}
 	if p.Modified.Value != "" && c.isColumn(p, p.Modified) && p.schema != nil {
 		column, _ := p.schema.Field(p.Modified.Value)
-		switch column.Type.Kind { //nolint:exhaustive // the others cannot say when
+		switch column.Type.Kind {
 		case record.KindTimestamp, record.KindDate, record.KindInt, record.KindString, record.Any:
 		default:
-			c.fail(p.Modified.Pos, "%s is %s: it cannot say when a record changed", p.Modified.Value, column.Type).Hint =
-				"`modified` is a column of times, such as updated_at"
+			c.fail(p.Modified.Pos, "%s is %s: it cannot say when a record changed", p.Modified.Value, column.Type).Hint = "`modified` is a column of times, such as updated_at"
 		}
 	}
 	for _, name := range columnsIn(p.Open) {
@@ -189,8 +188,7 @@ func (c *checker) deletedInWhere(p *party, node ast.Node) (found bool) {
 		if !is || !deletedName.MatchString(name) {
 			continue
 		}
-		c.fail(p.Where.at(term.Location().From), "a record with %s set would leave the sync, and not be deleted elsewhere", name).Hint =
-			fmt.Sprintf("did you mean `deleted: %s`? If leaving is meant, say `leaving: unlink`", name)
+		c.fail(p.Where.at(term.Location().From), "a record with %s set would leave the sync, and not be deleted elsewhere", name).Hint = fmt.Sprintf("did you mean `deleted: %s`? If leaving is meant, say `leaving: unlink`", name)
 		return true
 	}
 	return false
@@ -240,8 +238,7 @@ func (c *checker) accept(p *party) {
 		if r == nil || r.owner != p.Name.Value {
 			continue
 		}
-		c.fail(p.Accept.at(name.from), "`accept` of %s depends on %s, which %s owns", p.Name.Value, name.name, p.Name.Value).Hint =
-			"a record that is not there cannot say so itself: accept by a field that another system decides"
+		c.fail(p.Accept.at(name.from), "`accept` of %s depends on %s, which %s owns", p.Name.Value, name.name, p.Name.Value).Hint = "a record that is not there cannot say so itself: accept by a field that another system decides"
 	}
 }
 
@@ -285,8 +282,7 @@ func (c *checker) deleteEffect(p *party) {
 	}
 	switch {
 	case p.Deleted.Value == "":
-		c.fail(c.def.Deletes.Pos, "a soft delete in %s needs `deleted` there", p.Name.Value).Hint =
-			"deleted: COLUMN, the column that says that a record is deleted"
+		c.fail(c.def.Deletes.Pos, "a soft delete in %s needs `deleted` there", p.Name.Value).Hint = "deleted: COLUMN, the column that says that a record is deleted"
 	case p.schema != nil && p.schema.Index(p.Deleted.Value) < 0 && !identifier.MatchString(p.Deleted.Value):
 		c.fail(p.Deleted.Pos, "a soft delete in %s needs a column in `deleted`, and this is an expression", p.Name.Value)
 	}

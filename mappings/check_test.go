@@ -65,7 +65,7 @@ func (f objectFixture) object(t *testing.T) Object {
 
 func readFixture[T any](t *testing.T, file string) T {
 	t.Helper()
-	src, err := os.ReadFile(file)
+	src, err := os.ReadFile(file) //nolint:gosec // a file of testdata
 	require.NoError(t, err)
 	var fixture T
 	require.NoError(t, yaml.Unmarshal(src, &fixture))
@@ -92,7 +92,7 @@ func TestCheckGolden(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			src, err := os.ReadFile(file)
+			src, err := os.ReadFile(file) //nolint:gosec // a file of testdata
 			require.NoError(t, err)
 			objects := all
 			if strings.HasPrefix(filepath.Base(file), "offline-") {
@@ -124,9 +124,9 @@ func withCursors(d *Definition, objects map[string]Object) map[string]Object {
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
-		require.NoError(t, os.WriteFile(file, []byte(got), 0o600))
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o600)) //nolint:gosec // a file of testdata
 	}
-	want, err := os.ReadFile(file)
+	want, err := os.ReadFile(file) //nolint:gosec // a file of testdata
 	require.NoError(t, err, "write it with: go test ./mappings -update")
 	require.Equal(t, string(want), got)
 }
@@ -143,7 +143,7 @@ func TestCheckDefinitions(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			src, err := os.ReadFile(file)
+			src, err := os.ReadFile(file) //nolint:gosec // a file of testdata
 			require.NoError(t, err)
 			definitions, problems := Parse(file, src)
 			require.Empty(t, problems)

@@ -88,8 +88,7 @@ func (c *checker) tokensOf(r *row, p *party) {
 			case twice && before == v.Canonical.Value:
 				c.fail(token.Pos, "%q stands twice in the row %s", token.Value, v.Canonical.Value)
 			case twice:
-				c.fail(token.Pos, "%q means %s and %s in %s", token.Value, before, v.Canonical.Value, p.Name.Value).Hint =
-					"each value of a system stands in one row"
+				c.fail(token.Pos, "%q means %s and %s in %s", token.Value, before, v.Canonical.Value, p.Name.Value).Hint = "each value of a system stands in one row"
 			case isColumn && named:
 				c.literal(p, token, column)
 			}

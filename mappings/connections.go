@@ -1,6 +1,7 @@
 package mappings
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -113,18 +114,18 @@ func splitReferences(value string) ([]optionPart, error) {
 		literal(before)
 		name, tail, closed := strings.Cut(after, "}")
 		if !closed {
-			return nil, fmt.Errorf("a ${ without its }")
+			return nil, errors.New("a ${ without its }")
 		}
 		path, isFile := strings.CutPrefix(name, "file:")
 		switch {
 		case isFile && path == "":
-			return nil, fmt.Errorf("${file:} names no file")
+			return nil, errors.New("${file:} names no file")
 		case isFile:
 			parts = append(parts, optionPart{text: path, reference: true, file: true})
 		case variableName.MatchString(name):
 			parts = append(parts, optionPart{text: name, reference: true})
 		default:
-			return nil, fmt.Errorf("what stands in ${…} is neither a variable's name nor file:PATH")
+			return nil, errors.New("what stands in ${…} is neither a variable's name nor file:PATH")
 		}
 		rest = tail
 	}

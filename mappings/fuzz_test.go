@@ -5,6 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/syncline-dev/syncline/internal/record"
 )
 
 // FuzzParse: whatever the bytes, Parse and ParseConnections end without a
@@ -12,14 +16,10 @@ import (
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"testdata/definitions/*.yaml", "testdata/check/*.yaml", "examples/*.yaml"} {
 		files, err := filepath.Glob(pattern)
-		if err != nil {
-			f.Fatal(err)
-		}
+		require.NoError(f, err)
 		for _, file := range files {
-			src, err := os.ReadFile(file)
-			if err != nil {
-				f.Fatal(err)
-			}
+			src, err := os.ReadFile(file) //nolint:gosec // a file of ours
+			require.NoError(f, err)
 			f.Add(src)
 		}
 	}
@@ -37,17 +37,39 @@ func FuzzParse(f *testing.F) {
 		if len(definitions) != len(again) || problems.Error() != same.Error() {
 			t.Fatal("two readings differ")
 		}
-		lines := strings.Count(strings.TrimPrefix(string(src), "\ufeff"), "\n") + 1
-		for _, p := range problems {
-			if p.Pos.Line < 1 || p.Pos.Line > lines || p.Pos.Col < 1 {
-				t.Fatalf("%v points out of the file of %d lines", p, lines)
-			}
-		}
+		insideOf(t, src, definitions, problems)
 		for _, d := range definitions {
-			if !strings.Contains(strings.ReplaceAll(string(src), "\r\n", "\n"), d.Source) {
-				t.Fatal("the source is not a part of the file")
-			}
+			_ = Check(d, nil)
+			_ = Check(d, anything)
 		}
 		_, _ = ParseConnections("connections.yaml", src)
 	})
+}
+
+// anything is what a system of any name looks like, as far as fuzzing goes.
+var anything = map[string]Object{ //nolint:gochecknoglobals // a constant table
+	"crm": {
+		Schema: record.NewSchema(
+			record.Field{Name: "id", Type: record.Type{Kind: record.KindInt}, ReadOnly: true},
+			record.Field{Name: "email", Type: record.Type{Kind: record.KindString}, Nullable: true},
+			record.Field{Name: "tags", Type: record.Type{Kind: record.KindJSON}, Nullable: true},
+		),
+		Key: []string{"id"}, Exists: true, Writable: true, Modes: []string{"snapshot"},
+	},
+	"billing": {Exists: false, Writable: true},
+}
+
+func insideOf(t *testing.T, src []byte, definitions []*Definition, problems Problems) {
+	t.Helper()
+	lines := strings.Count(strings.TrimPrefix(string(src), "\ufeff"), "\n") + 1
+	for _, p := range problems {
+		if p.Pos.Line < 1 || p.Pos.Line > lines || p.Pos.Col < 1 {
+			t.Fatalf("%v points out of the file of %d lines", p, lines)
+		}
+	}
+	for _, d := range definitions {
+		if !strings.Contains(strings.ReplaceAll(string(src), "\r\n", "\n"), d.Source) {
+			t.Fatal("the source is not a part of the file")
+		}
+	}
 }

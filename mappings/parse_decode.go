@@ -69,8 +69,7 @@ func (p *decoder) text(n *node, what string) (Text, bool) {
 	case noValue:
 		p.fail(n.text.Pos, "%s has no value", what)
 	default:
-		p.fail(n.text.Pos, "%s must be a text, not %s", what, n.kind).Hint =
-			"if this is an expression that begins with [ or {, quote it"
+		p.fail(n.text.Pos, "%s must be a text, not %s", what, n.kind).Hint = "if this is an expression that begins with [ or {, quote it"
 	}
 	return Text{Pos: n.text.Pos}, false
 }

@@ -23,8 +23,7 @@ func (p *decoder) fields(n *node, systems []string) []*Field {
 func (p *decoder) row(from entry, systems []string) *Field {
 	f := &Field{Name: from.key}
 	if from.value.kind == scalarValue {
-		p.fail(from.value.text.Pos, "a field is a row of systems, not a text").Hint =
-			"{crm: email, billing: email_address}; what has the same name everywhere stands in `same: [email]`"
+		p.fail(from.value.text.Pos, "a field is a row of systems, not a text").Hint = "{crm: email, billing: email_address}; what has the same name everywhere stands in `same: [email]`"
 		return f
 	}
 	known := append(slices.Clone(systems), fieldKeys()...)
@@ -128,8 +127,7 @@ func (p *decoder) cell(from entry) *Cell {
 	case hasPath && (hasRead || write != nil):
 		p.fail(c.Path.Pos, "`path` stands beside `read` or `write`").Hint = "`path` is both: say path, or read and write"
 	case !hasPath && !hasRead && write != nil:
-		p.fail(c.Pos, "`write` without `read`: nobody could tell whether the system agrees").Hint =
-			"{read: COLUMN, write: …}"
+		p.fail(c.Pos, "`write` without `read`: nobody could tell whether the system agrees").Hint = "{read: COLUMN, write: …}"
 	case !hasPath && !hasRead:
 		p.fail(c.Pos, "this cell says neither `path` nor `read`").Hint = "{path: COLUMN, when: CONDITION} · {read: EXPRESSION, write: COLUMN}"
 	}

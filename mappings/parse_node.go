@@ -52,8 +52,7 @@ func (p *decoder) tree() (*node, bool) {
 	}
 	text := strings.Join(p.doc.repaired(p.repairs), "\n")
 	file, err := parseYAML(text)
-	var bad *yamlFault
-	if errors.As(err, &bad) {
+	if bad, is := errors.AsType[*yamlError](err); is {
 		if !traps { // a trap's message is nearer to the truth than the parser's
 			message := bad.message
 			if p.private {
@@ -75,14 +74,14 @@ func (p *decoder) tree() (*node, bool) {
 	return p.node(file.Docs[0].Body, 0), true
 }
 
-// yamlFault is why a text is not YAML.
-type yamlFault struct {
+// yamlError is why a text is not YAML.
+type yamlError struct {
 	message string
 	token   *token.Token
 }
 
 // Error gives the message without the source.
-func (f *yamlFault) Error() string { return f.message }
+func (f *yamlError) Error() string { return f.message }
 
 // parseYAML guards the library: it recurses without bound, so depth, tags,
 // anchors and the like, which the language has no use for, are refused by the
@@ -90,7 +89,7 @@ func (f *yamlFault) Error() string { return f.message }
 func parseYAML(text string) (file *ast.File, err error) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
-			file, err = nil, &yamlFault{message: "this cannot be read as YAML"}
+			file, err = nil, &yamlError{message: "this cannot be read as YAML"}
 		}
 	}()
 	tokens := lexer.Tokenize(text)
@@ -101,7 +100,7 @@ func parseYAML(text string) (file *ast.File, err error) {
 	if err == nil {
 		return file, nil
 	}
-	fault := &yamlFault{message: "this cannot be read as YAML"}
+	fault := &yamlError{message: "this cannot be read as YAML"}
 	var told interface {
 		GetToken() *token.Token
 		GetMessage() string
@@ -115,7 +114,7 @@ func parseYAML(text string) (file *ast.File, err error) {
 
 // refused finds tokens that no definition may hold, and nesting too deep: open
 // brackets together with the dashes of one line.
-func refused(tokens token.Tokens) *yamlFault {
+func refused(tokens token.Tokens) *yamlError {
 	brackets, dashes, line := 0, 0, 0
 	for _, t := range tokens {
 		if t.Position.Line != line {
@@ -146,7 +145,7 @@ func refused(tokens token.Tokens) *yamlFault {
 			what = fmt.Sprintf("this nests more than %d deep", maxDepth)
 		}
 		if what != "" {
-			return &yamlFault{message: what, token: t}
+			return &yamlError{message: what, token: t}
 		}
 	}
 	return nil

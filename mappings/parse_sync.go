@@ -53,8 +53,7 @@ func (p *decoder) head(d *Definition, byKey map[string]*node) {
 	} else if name, ok := p.text(n, "sync"); ok {
 		d.Sync = name
 		if !syncName.MatchString(name.Value) || len(name.Value) > 100 {
-			p.fail(name.Pos, "%q cannot be the name of a sync", name.Value).Hint =
-				"up to 100 letters, digits, dots, dashes and underscores"
+			p.fail(name.Pos, "%q cannot be the name of a sync", name.Value).Hint = "up to 100 letters, digits, dots, dashes and underscores"
 		} else if strings.ContainsAny(name.Value, "{}") && byKey["each"] == nil {
 			p.fail(name.Pos, "%q cannot be the name of a sync without `each`", name.Value)
 		}
@@ -71,8 +70,7 @@ func (p *decoder) body(d *Definition, byKey map[string]*node) {
 	if n := byKey["match"]; n != nil {
 		d.Match = p.match(n)
 	} else {
-		p.fail(d.Pos, "this definition does not say by what records are matched").Hint =
-			"match: email · match: [a, b] · match: key · match: {first_of: [id, email]}"
+		p.fail(d.Pos, "this definition does not say by what records are matched").Hint = "match: email · match: [a, b] · match: key · match: {first_of: [id, email]}"
 	}
 	if n := byKey["same"]; n != nil {
 		d.Same = p.same(n)
@@ -258,8 +256,7 @@ func (p *decoder) conflicts(n *node, systems []string) Conflicts {
 		}
 	}
 	if c.Deadline > 0 && len(c.Then) == 0 {
-		p.fail(c.Pos, "`deadline` without `then`: nothing says what happens when it passes").Hint =
-			"then: {system_wins: NAME} · then: skip"
+		p.fail(c.Pos, "`deadline` without `then`: nothing says what happens when it passes").Hint = "then: {system_wins: NAME} · then: skip"
 	}
 	if c.Deadline == 0 && len(c.Then) > 0 {
 		p.fail(c.Then[0].Name.Pos, "`then` without `deadline` never happens").Hint = "deadline: 72h"

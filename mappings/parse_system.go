@@ -17,8 +17,7 @@ func (p *decoder) systems(n *node) []*System {
 	for _, e := range p.entries(n, "systems") {
 		switch {
 		case slices.Contains(reservedSystems(), e.key.Value):
-			p.fail(e.key.Pos, "%q is a reserved name; no system can have it", e.key.Value).Hint =
-				"other words mean something in the language: name the system after what it is, such as crm"
+			p.fail(e.key.Pos, "%q is a reserved name; no system can have it", e.key.Value).Hint = "other words mean something in the language: name the system after what it is, such as crm"
 		case !systemName.MatchString(e.key.Value) || len(e.key.Value) > 60:
 			p.fail(e.key.Pos, "%q cannot be the name of a system", e.key.Value).Hint = "letters, digits and underscores, a letter first"
 		}

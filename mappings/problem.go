@@ -35,7 +35,7 @@ type Problem struct {
 
 // Problems is everything found, in the order of the files. It is an error when
 // any of it is.
-type Problems []Problem
+type Problems []Problem //nolint:errname // it is a list of findings first, and an error only if any stops
 
 // Failed reports whether any problem stops the definition.
 func (ps Problems) Failed() bool {

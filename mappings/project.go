@@ -88,8 +88,7 @@ func readFile(fsys fs.FS, name string) ([]byte, *Problem) {
 
 // reason gives an error's cause without the path, which stands before it.
 func reason(err error) string {
-	var at *fs.PathError
-	if errors.As(err, &at) {
+	if at, is := errors.AsType[*fs.PathError](err); is {
 		return at.Err.Error()
 	}
 	return err.Error()

@@ -26,6 +26,7 @@ func lookupIn(variables, files map[string]string) Lookup {
 	}
 }
 
+//nolint:gosec // no real secrets
 func TestSubstitute(t *testing.T) {
 	t.Parallel()
 	lookup := lookupIn(

@@ -98,13 +98,29 @@ func (v schemaChecker) faults(s map[string]any, value any, at string) []string {
 		defs := v.root["$defs"].(map[string]any)
 		return v.faults(defs[strings.TrimPrefix(name, "#/$defs/")].(map[string]any), value, at)
 	}
-	var faults []string
+	faults := v.plain(s, value, at)
 	if any1, is := s["anyOf"].([]any); is {
 		ok := slices.ContainsFunc(any1, func(one any) bool { return len(v.faults(one.(map[string]any), value, at)) == 0 })
 		if !ok {
 			faults = append(faults, at+": none of anyOf")
 		}
 	}
+	if items, is := s["items"].(map[string]any); is {
+		if list, isList := value.([]any); isList {
+			for _, item := range list {
+				faults = append(faults, v.faults(items, item, at+"[]")...)
+			}
+		}
+	}
+	if entries, is := value.(map[string]any); is {
+		faults = append(faults, v.object(s, entries, at)...)
+	}
+	return faults
+}
+
+// plain checks a value by itself.
+func (v schemaChecker) plain(s map[string]any, value any, at string) (faults []string) {
+	v.t.Helper()
 	if enum, is := s["enum"].([]any); is && !slices.Contains(enum, value) {
 		faults = append(faults, at+": not one of the words")
 	}
@@ -121,16 +137,6 @@ func (v schemaChecker) faults(s map[string]any, value any, at string) []string {
 		if text, isText := value.(string); isText && !regexp.MustCompile(pattern).MatchString(text) {
 			faults = append(faults, at+": does not match")
 		}
-	}
-	if items, is := s["items"].(map[string]any); is {
-		if list, isList := value.([]any); isList {
-			for _, item := range list {
-				faults = append(faults, v.faults(items, item, at+"[]")...)
-			}
-		}
-	}
-	if entries, is := value.(map[string]any); is {
-		faults = append(faults, v.object(s, entries, at)...)
 	}
 	return faults
 }

@@ -135,8 +135,7 @@ func (s *trapScanner) blockLine(i int) int {
 	if s.valued >= 0 && c > s.valued {
 		s.traps++
 		s.broken = true
-		s.p.fail(s.pos(i, c), "this line is indented below one that has its value already").Hint =
-			"indent it like the line above; if it goes on with the expression above, quote that in one line"
+		s.p.fail(s.pos(i, c), "this line is indented below one that has its value already").Hint = "indent it like the line above; if it goes on with the expression above, quote that in one line"
 	}
 	s.valued = -1
 	if value < len(line) && !strings.ContainsRune("#|>", line[value]) {
@@ -365,9 +364,10 @@ scan:
 		r := line[k]
 		switch {
 		case quote != 0:
-			if r == '\\' {
+			switch r {
+			case '\\':
 				k++
-			} else if r == quote {
+			case quote:
 				quote = 0
 			}
 		case r == '"', r == '`', r == '\'' && (k == c || !isWord(line[k-1])):

@@ -59,7 +59,7 @@ func newHouse(t *testing.T) *house {
 		name := strings.TrimSuffix(filepath.Base(file), ".sql")
 		switch {
 		case filepath.Ext(file) == ".csv":
-			require.NoError(t, os.WriteFile(filepath.Join(h.dir, filepath.Base(file)), content, 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(h.dir, filepath.Base(file)), content, 0o600)) //nolint:gosec // a file of setup/
 		case strings.Contains(string(content), "(PostgreSQL)"):
 			database := testenv.Postgres(t)
 			database.Exec(t, string(content))
