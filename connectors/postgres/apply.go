@@ -23,6 +23,9 @@ const (
 func (o *object) Apply(ctx context.Context, w connectors.Writes) ([]connectors.Result, error) {
 	t := o.current()
 	doing := "write " + t.readable()
+	if err := t.mayWrite(); err != nil {
+		return nil, classify(doing, err)
+	}
 	if !w.Fence.Until.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, w.Fence.Until)
@@ -55,6 +58,18 @@ func (o *object) Apply(ctx context.Context, w connectors.Writes) ([]connectors.R
 		return nil, err
 	}
 	return a.results, nil
+}
+
+// mayWrite refuses what can only be read, before anything is tried.
+func (t *table) mayWrite() error {
+	switch {
+	case t.writable:
+		return nil
+	case t.relkind == "v" || t.relkind == "m":
+		return connectors.Errorf(connectors.Permanent, "%s is a view and can only be read", t.readable())
+	default:
+		return connectors.Errorf(connectors.Unauthorized, "the role or the server only reads %s", t.readable())
+	}
 }
 
 // commit takes the sync's lock, asks the fence and commits. Who holds the lock
@@ -231,7 +246,6 @@ func (a *apply) execute(ctx context.Context, g group) error {
 // it, then the returning columns and the token.
 func (a *apply) returned(result *pgconn.ResultReader, numbered bool) ([]returnedRow, error) {
 	reader := newRowReader(a.returning, a.token, a.checkText)
-	defer reader.builder.Release()
 	var rows []returnedRow
 	for result.NextRow() {
 		values := result.Values()

@@ -7,20 +7,17 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow/array"
-
 	"github.com/syncline-dev/syncline/internal/record"
 )
 
 // appendList decodes an array of one dimension. Its elements are checked
 // before any is appended, so that a bad one leaves nothing behind.
-func appendList(b *array.ListBuilder, add appendFunc) appendFunc {
+func appendList(v *vector, add appendFunc) appendFunc {
 	return func(raw []byte) error {
 		count, data, err := listHeader(raw)
 		if err != nil {
 			return err
 		}
-		b.Append(true)
 		var failed error
 		for range count {
 			size, rest, err := field(data)
@@ -28,16 +25,17 @@ func appendList(b *array.ListBuilder, add appendFunc) appendFunc {
 				return err
 			}
 			if size < 0 {
-				b.ValueBuilder().AppendNull()
+				v.elems.null()
 				data = rest
 				continue
 			}
 			if err := add(rest[:size]); err != nil {
-				b.ValueBuilder().AppendNull()
+				v.elems.null()
 				failed = err
 			}
 			data = rest[size:]
 		}
+		v.list()
 		if failed != nil {
 			return partial{failed}
 		}

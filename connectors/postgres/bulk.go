@@ -60,6 +60,9 @@ func (o *object) Load(ctx context.Context, fence connectors.Fence, key []string,
 ) (connectors.Loaded, error) {
 	t := o.current()
 	doing := "load " + t.readable()
+	if err := t.mayWrite(); err != nil {
+		return connectors.Loaded{}, classify(doing, err)
+	}
 	if !fence.Until.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, fence.Until)

@@ -159,7 +159,7 @@ func (c *column) copies() bool {
 	case wireInterval, wireNested:
 		return false
 	case wireText, wireList:
-		return !c.form.cast || c.form.base == oidBPChar
+		return (!c.form.cast || c.form.base == oidBPChar) && c.form.elem != wireInterval
 	case wireTimestamp:
 		return c.zone == ""
 	default:
@@ -188,6 +188,9 @@ func (c *column) encoder(b *record.Batch, i int, stage bool) encodeFunc {
 	fast := c.fastEncoder(arr, from)
 	if fast == nil {
 		return slow
+	}
+	if arr.NullN() == 0 {
+		return fast
 	}
 	return func(dst []byte, row int) ([]byte, error) {
 		if arr.IsNull(row) {

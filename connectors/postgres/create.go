@@ -92,7 +92,6 @@ func (a *apply) newKeys(ctx context.Context, g group) (map[int][]record.Value, e
 // defaults evaluates the key columns' defaults; nil if the role may not.
 func (a *apply) defaults(ctx context.Context, exprs []string, count int) ([][]record.Value, error) {
 	reader := newRowReader(a.key, false, a.checkText)
-	defer reader.builder.Release()
 	columns := make([]string, len(exprs))
 	for i, c := range a.key {
 		columns[i] = c.readSQL("d")

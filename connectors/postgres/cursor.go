@@ -36,7 +36,7 @@ type cursorPosition struct {
 	// Low is the least value that a transaction not yet seen may carry; "" if
 	// nothing can be said.
 	Low string `json:"low,omitempty"`
-	// Xmin was the oldest transaction in flight.
+	// Xmin was the oldest transaction in flight in this database.
 	Xmin uint64 `json:"xmin"`
 	// Next replaces Low when the transactions that could write less have ended.
 	Next *candidate `json:"next,omitempty"`
@@ -45,11 +45,12 @@ type cursorPosition struct {
 // candidate is a value of Low that waits for transactions to end.
 type candidate struct {
 	Low string `json:"low"`
-	// Xmax: all transactions with numbers below it must have ended.
-	Xmax uint64 `json:"xmax"`
-	// Open are the virtual ids of transactions that had no number yet, but may
-	// have fixed the time that they will write.
+	// Open are the virtual ids of the transactions; they have one before they
+	// write, and may have fixed the time that they will write.
 	Open []string `json:"open,omitempty"`
+	// Xmax: all transactions with numbers below it must have ended. It is for
+	// replicas, which know those of their primary by number alone.
+	Xmax uint64 `json:"xmax,omitempty"`
 	// Since is when the wait began.
 	Since time.Time `json:"since"`
 }
@@ -59,6 +60,7 @@ type moment struct {
 	xmin, xmax  uint64
 	cursor, low string
 	open        []string
+	replica     bool
 	at          time.Time
 }
 
@@ -119,25 +121,44 @@ func (o *object) now(ctx context.Context, conn *pgconn.PgConn, t *table, modifie
 	}
 	row := rows[0]
 	m.at = time.Now().UTC()
-	m.cursor, m.low = string(row[2]), string(row[3])
-	if m.xmin, err = strconv.ParseUint(string(row[0]), 10, 64); err != nil {
-		return m, fmt.Errorf("read the snapshot: %w", err)
+	m.cursor, m.low, m.replica = string(row[2]), string(row[3]), is(row[4])
+	for at, number := range map[int]*uint64{0: &m.xmin, 1: &m.xmax} {
+		if *number, err = strconv.ParseUint(string(row[at]), 10, 64); err != nil {
+			return m, fmt.Errorf("read the snapshot: %w", err)
+		}
 	}
-	if m.xmax, err = strconv.ParseUint(string(row[1]), 10, 64); err != nil {
-		return m, fmt.Errorf("read the snapshot: %w", err)
+	if m.replica {
+		return m, nil
 	}
-	if is(row[4]) {
-		return m, nil // on a replica, transactions of the primary show by their numbers alone
-	}
-	rows, err = query(ctx, conn, `
-		select l.virtualxid from pg_locks l join pg_stat_activity a on a.pid = l.pid
+	return m, m.here(ctx, conn)
+}
+
+// here finds the transactions open in this database: those of others wait for
+// nobody. What ended before this look is seen by reads that begin now; what
+// begins after it has a number of xmax or more.
+func (m *moment) here(ctx context.Context, conn *pgconn.PgConn) error {
+	rows, err := query(ctx, conn, `
+		select l.virtualxid, coalesce((a.backend_xid::text::int8 - $2::text::int8), 0)
+		from pg_locks l join pg_stat_activity a on a.pid = l.pid
 		where l.locktype = 'virtualxid' and l.mode = 'ExclusiveLock' and l.granted and l.pid <> pg_backend_pid()
-		and a.datname = current_database() and a.usesysid is not null and a.application_name <> $1::text`, readingName)
+		and a.datname = current_database() and a.usesysid is not null and a.application_name <> $1::text
+		union all
+		select 'prepared ' || transaction::text, transaction::text::int8 - $2::text::int8
+		from pg_prepared_xacts where database = current_database()`,
+		readingName, strconv.FormatUint(m.xmax&math.MaxUint32, 10))
+	if err != nil {
+		return err
+	}
+	m.xmin = m.xmax
 	for _, row := range rows {
 		m.open = append(m.open, string(row[0]))
+		// Numbers have 32 bits here; the nearest one with all bits is meant.
+		if behind := int64(int32(number(row[1]))); behind < 0 {
+			m.xmin = min(m.xmin, m.xmax-uint64(-behind))
+		}
 	}
 	slices.Sort(m.open)
-	return m, err
+	return nil
 }
 
 // notAfterNow keeps rows that carry a time to come from dragging the position
@@ -188,7 +209,10 @@ func (o *object) advance(since *cursorPosition, now moment) cursorPosition {
 	case len(now.open) == 0 && now.xmin >= now.xmax:
 		to.Low, to.Next = now.low, nil
 	case to.Next == nil:
-		to.Next = &candidate{Low: now.low, Xmax: now.xmax, Open: now.open, Since: now.at}
+		to.Next = &candidate{Low: now.low, Open: now.open, Since: now.at}
+		if now.replica {
+			to.Next.Xmax = now.xmax
+		}
 	case now.at.Sub(to.Next.Since) > patience:
 		o.log.Warn("open transactions hold the position of a cursor back; each run looks further behind",
 			"system", o.config.System, "since", to.Next.Since, "open", len(to.Next.Open))

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/syncline-dev/syncline/internal/record"
 )
@@ -23,22 +25,26 @@ const (
 // batchBytes is the size at which a batch ends before it has all of its rows.
 const batchBytes = 16 << 20
 
-// appendFunc appends one value, which is not NULL, to an Arrow builder. When
-// it fails it has appended nothing.
+// appendFunc appends one value, which is not NULL, to a vector. When it fails
+// it has appended nothing.
 type appendFunc func(raw []byte) error
 
 // rowReader decodes rows in their binary form into batches. It is for one
 // goroutine.
 type rowReader struct {
 	columns []*column
-	builder *record.Builder
+	schema  *record.Schema
+	arrow   *arrow.Schema
 	append  []appendFunc
-	nulls   []array.Builder
-	// token: rows end with their xmin.
-	token    bool
-	lastXmin uint32
-	lastText string
-	bytes    int
+	vectors []*vector
+	rows    int
+	bytes   int
+	// hasToken: rows end with their xmin.
+	hasToken       bool
+	lastXmin       uint32
+	lastText       string
+	ops            []byte
+	tokens, reason *vector
 }
 
 func newRowReader(columns []*column, token, checkText bool) *rowReader {
@@ -47,23 +53,74 @@ func newRowReader(columns []*column, token, checkText bool) *rowReader {
 		fields[i] = c.field
 	}
 	r := &rowReader{
-		columns: columns, builder: record.NewBuilder(record.NewSchema(fields...)), token: token,
-		append: make([]appendFunc, len(columns)), nulls: make([]array.Builder, len(columns)),
+		columns: columns, schema: record.NewSchema(fields...), hasToken: token,
+		append: make([]appendFunc, len(columns)), vectors: make([]*vector, len(columns)),
+		tokens: newVector(arrow.BinaryTypes.String), reason: newVector(arrow.BinaryTypes.String),
 	}
+	r.arrow = record.ArrowSchema(r.schema)
 	for i, c := range columns {
-		r.nulls[i] = r.builder.Column(i)
-		r.append[i] = appender(c.form, r.nulls[i], checkText)
+		r.vectors[i] = newVector(r.arrow.Field(i).Type)
+		r.append[i] = appender(c.form, r.vectors[i], checkText)
 	}
 	return r
 }
 
 // full tells when to flush.
-func (r *rowReader) full() bool { return r.builder.Full() || r.bytes >= batchBytes }
+func (r *rowReader) full() bool { return r.rows >= record.BatchRows || r.bytes >= batchBytes }
 
 // flush gives the rows so far.
 func (r *rowReader) flush() *record.Batch {
-	r.bytes = 0
-	return r.builder.Flush()
+	n := len(r.vectors)
+	columns := make([]arrow.Array, n, n+5)
+	for i, v := range r.vectors {
+		columns[i] = v.flush()
+	}
+	marks := r.arrow.Fields()[n:]
+	columns = append(columns, r.flushOps(), nil, nothing(marks[2].Type, r.rows), nil, nothing(marks[4].Type, r.rows))
+	columns[n+1] = r.optional(r.tokens)
+	columns[n+3] = r.optional(r.reason)
+	batch := array.NewRecordBatch(r.arrow, columns, int64(r.rows))
+	for _, c := range columns {
+		c.Release()
+	}
+	r.rows, r.bytes = 0, 0
+	return record.WithSchema(r.schema, batch)
+}
+
+func (r *rowReader) flushOps() arrow.Array {
+	data := array.NewData(arrow.PrimitiveTypes.Uint8, r.rows, []*memory.Buffer{nil, memory.NewBufferBytes(r.ops)}, nil, 0, 0)
+	defer data.Release()
+	r.ops = make([]byte, 0, cap(r.ops))
+	return array.MakeFromData(data)
+}
+
+// optional gives a mark's column, which is filled up to its last text.
+func (r *rowReader) optional(v *vector) arrow.Array {
+	if v.rows == 0 {
+		return nothing(v.dtype, r.rows)
+	}
+	for v.rows < r.rows {
+		v.null()
+	}
+	return v.flush()
+}
+
+// end ends a row.
+func (r *rowReader) end(op record.Op, token []byte, bad string) {
+	r.ops = append(r.ops, byte(op))
+	for _, mark := range []struct {
+		column *vector
+		text   string
+	}{{r.tokens, r.tokenText(token)}, {r.reason, bad}} {
+		if mark.text == "" {
+			continue
+		}
+		for mark.column.rows < r.rows {
+			mark.column.null()
+		}
+		mark.column.text(mark.text)
+	}
+	r.rows++
 }
 
 // copyRow appends a row in the form of binary COPY and gives what follows it.
@@ -72,7 +129,7 @@ func (r *rowReader) copyRow(data []byte) ([]byte, error) {
 		return nil, errShort
 	}
 	want := len(r.columns)
-	if r.token {
+	if r.hasToken {
 		want++
 	}
 	if n := int(binary.BigEndian.Uint16(data)); n != want {
@@ -87,7 +144,7 @@ func (r *rowReader) copyRow(data []byte) ([]byte, error) {
 			return nil, err
 		}
 		if size < 0 {
-			r.nulls[i].AppendNull()
+			r.vectors[i].null()
 			data = rest
 			continue
 		}
@@ -96,16 +153,15 @@ func (r *rowReader) copyRow(data []byte) ([]byte, error) {
 		}
 		data = rest[size:]
 	}
-	mark := record.Mark{Bad: bad}
-	if r.token {
+	var token []byte
+	if r.hasToken {
 		size, rest, err := field(data)
 		if err != nil || size != 4 {
 			return nil, errShort
 		}
-		mark.Token = r.tokenText(rest)
-		data = rest[size:]
+		token, data = rest[:size], rest[size:]
 	}
-	r.builder.Mark(mark)
+	r.end(record.Present, token, bad)
 	return data, nil
 }
 
@@ -113,7 +169,7 @@ func (r *rowReader) copyRow(data []byte) ([]byte, error) {
 func (r *rowReader) bad(i int, err error) string {
 	var half partial
 	if !errors.As(err, &half) {
-		r.nulls[i].AppendNull()
+		r.vectors[i].null()
 	}
 	return r.columns[i].field.Name + ": " + err.Error()
 }
@@ -130,26 +186,26 @@ func field(data []byte) (size int, rest []byte, err error) {
 }
 
 // row appends a row of a query's result; token is its xmin, if it has one.
-func (r *rowReader) row(values [][]byte, token []byte, op record.Op) {
-	mark := record.Mark{Op: op}
+func (r *rowReader) row(values [][]byte, token []byte, op record.Op, why ...string) {
+	bad := strings.Join(why, "; ")
 	for i, raw := range values {
 		if raw == nil {
-			r.nulls[i].AppendNull()
+			r.vectors[i].null()
 			continue
 		}
 		r.bytes += len(raw)
 		if err := r.append[i](raw); err != nil {
-			mark.Bad = r.bad(i, err)
+			bad = r.bad(i, err)
 		}
 	}
-	if len(token) == 4 {
-		mark.Token = r.tokenText(token)
-	}
-	r.builder.Mark(mark)
+	r.end(op, token, bad)
 }
 
 // tokenText gives an xmin as text; neighbours often share it.
 func (r *rowReader) tokenText(raw []byte) string {
+	if len(raw) != 4 {
+		return ""
+	}
 	xmin := binary.BigEndian.Uint32(raw)
 	if xmin != r.lastXmin || r.lastText == "" {
 		r.lastXmin, r.lastText = xmin, strconv.FormatUint(uint64(xmin), 10)
@@ -157,39 +213,49 @@ func (r *rowReader) tokenText(raw []byte) string {
 	return r.lastText
 }
 
-// appender gives the decoder of one form into a builder of its type.
-func appender(f form, to array.Builder, checkText bool) appendFunc {
-	switch b := to.(type) {
-	case *array.Int64Builder:
-		return appendInt(b)
-	case *array.Float64Builder:
-		return appendFloat(b, f.wire)
-	case *array.BooleanBuilder:
-		return sized(1, func(raw []byte) error { b.Append(raw[0] != 0); return nil })
-	case *array.TimestampBuilder:
+// appender gives the decoder of one form into a vector.
+func appender(f form, v *vector, checkText bool) appendFunc {
+	switch f.wire {
+	case wireInt2, wireInt4, wireInt8:
+		return appendInt(v)
+	case wireFloat4, wireFloat8:
+		return appendFloat(v, f.wire)
+	case wireBool:
+		return sized(1, func(raw []byte) error { v.boolean(raw[0] != 0); return nil })
+	case wireTimestamp, wireTimestampTZ:
 		return sized(8, func(raw []byte) error {
 			at, err := timestamp(raw)
 			if err == nil {
-				b.Append(arrow.Timestamp(at))
+				v.int64(at)
 			}
 			return err
 		})
-	case *array.Date32Builder:
-		return sized(4, func(raw []byte) error { b.Append(arrow.Date32(date(raw))); return nil })
-	case *array.Time64Builder:
-		return sized(8, func(raw []byte) error { b.Append(arrow.Time64(binary.BigEndian.Uint64(raw))); return nil })
-	case *array.FixedSizeBinaryBuilder:
-		return sized(16, func(raw []byte) error { b.Append(raw); return nil })
-	case *array.BinaryBuilder:
-		return func(raw []byte) error { b.Append(raw); return nil }
-	case *array.StringBuilder:
-		return appendString(f, b, checkText)
-	case *array.ListBuilder:
+	case wireDate:
+		return sized(4, func(raw []byte) error { v.int32(date(raw)); return nil })
+	case wireTime:
+		return sized(8, func(raw []byte) error { v.int64(int64(binary.BigEndian.Uint64(raw))); return nil })
+	case wireUUID:
+		return sized(16, func(raw []byte) error { v.fixed(raw); return nil })
+	case wireBytea:
+		return func(raw []byte) error { v.bytes(raw); return nil }
+	case wireNumeric:
+		return appendDecimal(v)
+	case wireInterval:
+		return sized(16, func(raw []byte) error {
+			v.data = appendInterval(v.data, raw)
+			v.bytes(nil)
+			return nil
+		})
+	case wireJSON, wireJSONB, wireNested:
+		return appendJSON(v, f.wire)
+	case wireList:
 		elem := f
 		elem.wire = f.elem
-		return appendList(b, appender(elem, b.ValueBuilder(), checkText))
+		return appendList(v, appender(elem, v.elems, checkText))
+	case wireText:
+		return appendText(v, checkText)
 	default:
-		return func([]byte) error { return fmt.Errorf("no way to read into %T", to) }
+		return func([]byte) error { return errors.New("a type that cannot be read") }
 	}
 }
 
@@ -202,15 +268,15 @@ func sized(n int, add appendFunc) appendFunc {
 	}
 }
 
-func appendInt(b *array.Int64Builder) appendFunc {
+func appendInt(v *vector) appendFunc {
 	return func(raw []byte) error {
 		switch len(raw) {
-		case 2:
-			b.Append(int64(int16(binary.BigEndian.Uint16(raw))))
-		case 4:
-			b.Append(int64(int32(binary.BigEndian.Uint32(raw))))
 		case 8:
-			b.Append(int64(binary.BigEndian.Uint64(raw)))
+			v.int64(int64(binary.BigEndian.Uint64(raw)))
+		case 4:
+			v.int64(int64(int32(binary.BigEndian.Uint32(raw))))
+		case 2:
+			v.int64(int64(int16(binary.BigEndian.Uint16(raw))))
 		default:
 			return errShort
 		}
@@ -218,19 +284,21 @@ func appendInt(b *array.Int64Builder) appendFunc {
 	}
 }
 
-func appendFloat(b *array.Float64Builder, w wire) appendFunc {
+func appendFloat(v *vector, w wire) appendFunc {
+	add := func(f float64) {
+		if math.IsNaN(f) {
+			f = math.NaN() // of all the NaNs, one
+		}
+		v.int64(int64(math.Float64bits(record.Float(f))))
+	}
 	if w == wireFloat4 {
 		return sized(4, func(raw []byte) error {
-			b.Append(widen(math.Float32frombits(binary.BigEndian.Uint32(raw))))
+			add(widen(math.Float32frombits(binary.BigEndian.Uint32(raw))))
 			return nil
 		})
 	}
 	return sized(8, func(raw []byte) error {
-		f := math.Float64frombits(binary.BigEndian.Uint64(raw))
-		if math.IsNaN(f) {
-			f = math.NaN()
-		}
-		b.Append(record.Float(f))
+		add(math.Float64frombits(binary.BigEndian.Uint64(raw)))
 		return nil
 	})
 }
@@ -242,7 +310,7 @@ func widen(f float32) float64 {
 	if math.IsNaN(wide) {
 		return math.NaN()
 	}
-	if wide == math.Trunc(wide) || math.IsInf(wide, 0) {
+	if math.IsInf(wide, 0) || math.Abs(wide) <= 1<<24 && wide == math.Trunc(wide) {
 		return record.Float(wide)
 	}
 	var buf [32]byte
@@ -273,39 +341,29 @@ func date(raw []byte) int32 {
 	return days + epochDays
 }
 
-func appendString(f form, b *array.StringBuilder, checkText bool) appendFunc {
-	var buf []byte
-	switch f.wire {
-	case wireNumeric:
-		return func(raw []byte) error {
-			var err error
-			if buf, err = appendNumericText(buf[:0], raw); err == nil {
-				b.BinaryBuilder.Append(buf)
-			}
+func appendDecimal(v *vector) appendFunc {
+	return func(raw []byte) error {
+		data, err := appendNumericText(v.data, raw)
+		if err != nil {
 			return err
 		}
-	case wireInterval:
-		return sized(16, func(raw []byte) error {
-			buf = appendInterval(buf[:0], raw)
-			b.BinaryBuilder.Append(buf)
-			return nil
-		})
-	case wireJSON, wireJSONB, wireNested:
-		return appendJSON(b, f.wire)
+		v.data = data
+		v.bytes(nil)
+		return nil
 	}
-	if checkText {
-		return func(raw []byte) error {
-			if !utf8.Valid(raw) {
-				return errors.New("not valid UTF-8")
-			}
-			b.BinaryBuilder.Append(raw)
-			return nil
-		}
-	}
-	return func(raw []byte) error { b.BinaryBuilder.Append(raw); return nil }
 }
 
-func appendJSON(b *array.StringBuilder, w wire) appendFunc {
+func appendText(v *vector, check bool) appendFunc {
+	return func(raw []byte) error {
+		if check && !utf8.Valid(raw) {
+			return errNotUTF8
+		}
+		v.bytes(raw)
+		return nil
+	}
+}
+
+func appendJSON(v *vector, w wire) appendFunc {
 	return func(raw []byte) error {
 		if w == wireJSONB {
 			if len(raw) == 0 || raw[0] != 1 {
@@ -313,11 +371,11 @@ func appendJSON(b *array.StringBuilder, w wire) appendFunc {
 			}
 			raw = raw[1:]
 		}
-		v, err := record.CanonicalJSON(raw)
+		value, err := record.CanonicalJSON(raw)
 		if err != nil {
 			return err
 		}
-		b.BinaryBuilder.AppendString(record.Text(v))
+		v.text(record.Text(value))
 		return nil
 	}
 }

@@ -106,6 +106,8 @@ func kindOf(code string) (connectors.Kind, string) {
 		return connectors.Conflict, ""
 	case "P0001", "44000", "54000":
 		return connectors.BadRecord, ""
+	case "08P01":
+		return connectors.Permanent, ""
 	case "25006":
 		return connectors.Permanent, "the server or the role only reads"
 	case "55P03", "40001", "40P01":

@@ -26,7 +26,6 @@ func (o *object) Fetch(ctx context.Context, columns []string, keys []record.Key)
 	}
 	picked = withKey(picked, key)
 	f := &fetch{table: t, columns: picked, key: key, rows: newRowReader(picked, t.token, o.checkText)}
-	defer f.rows.builder.Release()
 	f.ask(keys)
 	if f.set.rows > 0 {
 		err := o.with(ctx, doing, func(conn *pgconn.PgConn) error { return f.read(ctx, conn) })
@@ -104,10 +103,7 @@ func (f *fetch) read(ctx context.Context, conn *pgconn.PgConn) error {
 		}
 		last = n
 		if row[1][0] == 0 {
-			if err := f.absent(f.values[n], ""); err != nil {
-				_, _ = result.Close()
-				return err
-			}
+			f.absent(f.values[n])
 			continue
 		}
 		values := row[2:]
@@ -122,14 +118,18 @@ func (f *fetch) read(ctx context.Context, conn *pgconn.PgConn) error {
 }
 
 // absent adds a row that has only its key.
-func (f *fetch) absent(key []record.Value, bad string) error {
-	values := make([]record.Value, len(f.columns))
+func (f *fetch) absent(key []record.Value, why ...string) {
+	values := make([][]byte, len(f.columns))
 	for i, c := range f.columns {
-		if at := position(f.key, c); at >= 0 && key != nil {
-			values[i] = key[at]
+		at := position(f.key, c)
+		if at < 0 || key[at] == nil || c.form.wire == wireInterval {
+			continue
+		}
+		if raw, err := c.appendOwn(nil, key[at]); err == nil {
+			values[i] = raw[4:]
 		}
 	}
-	return f.rows.builder.Append(values, record.Mark{Op: record.Absent, Bad: bad})
+	f.rows.row(values, nil, record.Absent, why...)
 }
 
 // unreadable answers for a key that cannot be one of this table.
@@ -143,7 +143,7 @@ func (f *fetch) unreadable() {
 			values[i] = parts[i]
 		}
 	}
-	_ = f.absent(values, "the key is not a value of the key columns") // strings and NULL always fit
+	f.absent(values, "the key is not a value of the key columns")
 }
 
 // Find gives all rows in which the columns `by` equal one of the tuples, by the
@@ -160,7 +160,6 @@ func (o *object) Find(ctx context.Context, columns, by []string, tuples [][]reco
 		return nil, classify(doing, err)
 	}
 	rows := newRowReader(picked, t.token, o.checkText)
-	defer rows.builder.Release()
 	var set rowset
 	for i, c := range match {
 		set.column("k"+strconv.Itoa(i), c.stage())

@@ -102,7 +102,6 @@ func (o *object) Read(ctx context.Context, part connectors.Partition, emit func(
 			return errors.Join(err, exec(ctx, conn, "rollback"))
 		}
 		sink := newCopyReader(newRowReader(columns, t.token, o.checkText), emit)
-		defer sink.rows.builder.Release()
 		if _, err := conn.CopyTo(ctx, sink, "copy ("+sql+") to stdout (format binary)"); err != nil {
 			if sink.err != nil {
 				return sink.err
@@ -351,7 +350,7 @@ func (r *copyReader) end() error {
 	if !r.ended {
 		return connectors.Errorf(connectors.Incomplete, "the stream ended before its last row")
 	}
-	if r.rows.builder.Rows() == 0 {
+	if r.rows.rows == 0 {
 		return nil
 	}
 	return r.emit(r.rows.flush())
