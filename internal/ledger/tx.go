@@ -1,0 +1,200 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jmoiron/sqlx"
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+)
+
+// tx is one transaction, with statements prepared once each.
+type tx struct {
+	*sqlx.Tx
+	postgres bool
+	prepared map[string]*sql.Stmt
+}
+
+// update runs f in one writing transaction, and again if another process or
+// session was in the way.
+func (s *Store) update(ctx context.Context, doing string, f func(*tx) error) error {
+	return s.within(ctx, doing, s.write, nil, f)
+}
+
+// view runs f in one reading transaction: everything f reads is of one moment.
+func (s *Store) view(ctx context.Context, doing string, f func(*tx) error) error {
+	options := &sql.TxOptions{ReadOnly: true}
+	if s.postgres {
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	return s.within(ctx, doing, s.read, options, f)
+}
+
+const busyTries = 6
+
+func (s *Store) within(ctx context.Context, doing string, db *sqlx.DB, options *sql.TxOptions, f func(*tx) error) error {
+	var err error
+	for try := range busyTries {
+		if err = s.once(ctx, db, options, f); err == nil {
+			return nil
+		}
+		if !busy(err) || ctx.Err() != nil {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond << try):
+		}
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return fmt.Errorf("ledger: %s: %w", doing, withoutValues(err))
+}
+
+func (s *Store) once(ctx context.Context, db *sqlx.DB, options *sql.TxOptions, f func(*tx) error) error {
+	inner, err := db.BeginTxx(ctx, options)
+	if err != nil {
+		return err
+	}
+	t := &tx{Tx: inner, postgres: s.postgres, prepared: map[string]*sql.Stmt{}}
+	if err := f(t); err != nil {
+		return errors.Join(err, ended(inner.Rollback()))
+	}
+	return inner.Commit()
+}
+
+// ended drops the complaint that a transaction is over already: a cancelled
+// context has rolled it back.
+func ended(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// busy says whether trying again can help.
+func busy(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		code := lite.Code() & 0xff
+		return code == sqlitelib.SQLITE_BUSY || code == sqlitelib.SQLITE_LOCKED
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "40001" || pg.Code == "40P01"
+	}
+	return false
+}
+
+// withoutValues drops the details of PostgreSQL's errors that quote data.
+func withoutValues(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		pg.Detail, pg.Where, pg.InternalQuery = "", "", ""
+	}
+	return err
+}
+
+// stmt prepares a statement written with ? once in a transaction.
+func (t *tx) stmt(query string) (*sql.Stmt, error) {
+	if st, ok := t.prepared[query]; ok {
+		return st, nil
+	}
+	text := query
+	if t.postgres {
+		text = sqlx.Rebind(sqlx.DOLLAR, query)
+	}
+	st, err := t.Prepare(text)
+	if err != nil {
+		return nil, err
+	}
+	t.prepared[query] = st
+	return st, nil
+}
+
+// exec runs a statement written with ? and says how many rows it touched.
+// Statements take no context: SQLite's driver would start a goroutine for each;
+// the transaction has it.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	st, err := t.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := st.Exec(args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// row reads one row into the targets; ErrNotFound if there is none.
+func (t *tx) row(query string, args []any, into ...any) error {
+	st, err := t.stmt(query)
+	if err != nil {
+		return err
+	}
+	err = st.QueryRow(args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
+}
+
+// rows calls f for every row; what f scans into sql.RawBytes is good until it
+// returns.
+func (t *tx) rows(query string, args []any, f func(*sql.Rows) error) error {
+	st, err := t.stmt(query)
+	if err != nil {
+		return err
+	}
+	found, err := st.Query(args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = found.Close() }()
+	for found.Next() {
+		if err := f(found); err != nil {
+			return err
+		}
+	}
+	return found.Err()
+}
+
+// among is how many values one IN list of SQLite has; lists are filled up to
+// one size, so that one prepared statement serves all.
+const among = 64
+
+// rowsAmong calls f for the rows that a query finds for a list of values: the
+// query has, after the places for args, `IN (*)` for the list. Callers give the
+// list sorted, so that the table is walked in its own order.
+func rowsAmong[T any](t *tx, query string, args []any, list []T, f func(*sql.Rows) error) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if t.postgres {
+		return t.rows(strings.Replace(query, "IN (*)", "= ANY(?)", 1), append(args[:len(args):len(args)], list), f)
+	}
+	size := among
+	if len(list) == 1 {
+		size = 1
+	}
+	query = strings.Replace(query, "*", strings.Repeat("?,", size-1)+"?", 1)
+	filled := make([]any, len(args)+size)
+	copy(filled, args)
+	for start := 0; start < len(list); start += size {
+		for i := range size {
+			filled[len(args)+i] = list[min(start+i, len(list)-1)]
+		}
+		if err := t.rows(query, filled, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}

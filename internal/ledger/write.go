@@ -1,0 +1,343 @@
+package ledger
+
+import (
+	"bytes"
+	"cmp"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// prior is a link as it is stored.
+type prior struct {
+	n, rev, dead, owes int64
+	body               string
+}
+
+// links notes what becomes of the change's links.
+func (w *writer) links() error {
+	priors, err := w.priors()
+	if err != nil {
+		return err
+	}
+	seen := make(map[string]bool, len(w.change.Links))
+	var before, after body
+	for i, l := range w.change.Links {
+		if seen[l.ID] || l.ID == "" {
+			return fmt.Errorf("link %q is in the change twice or has no id", l.ID)
+		}
+		seen[l.ID] = true
+		if i%1024 == 0 && w.ctx.Err() != nil {
+			return w.ctx.Err()
+		}
+		before.reset()
+		was, known := priors[l.ID]
+		if known {
+			if err := before.parse(was.body); err != nil {
+				return fmt.Errorf("link %s: %w", l.ID, err)
+			}
+		}
+		if err := after.fromLink(w.n, l); err != nil {
+			return err
+		}
+		if known && !w.n.whole() {
+			after.keep(w.n, &before)
+		}
+		if err := w.link(l, was, &before, &after); err != nil {
+			return fmt.Errorf("link %s: %w", l.ID, err)
+		}
+	}
+	return w.adopt()
+}
+
+func (w *writer) priors() (map[string]prior, error) {
+	priors := make(map[string]prior)
+	handles := make([]int64, len(w.change.Links))
+	for i, l := range w.change.Links {
+		handles[i] = handle(l.ID)
+	}
+	slices.Sort(handles)
+	const query = "SELECT n, id, rev, dead, owes, body FROM links WHERE handle IN (*)"
+	err := rowsAmong(w.t, query, nil, slices.Compact(handles), func(r *sql.Rows) error {
+		var p prior
+		var id string
+		if err := r.Scan(&p.n, &id, &p.rev, &p.dead, &p.owes, &p.body); err != nil {
+			return err
+		}
+		if numberSync(p.n) == w.n.sync {
+			priors[id] = p
+		}
+		return nil
+	})
+	return priors, err
+}
+
+// link notes the difference between a link as it was and as it is.
+func (w *writer) link(l *reconcile.Link, was prior, before, after *body) error {
+	slot, given := w.change.Slots[l.ID]
+	if !given {
+		slot = HomeSlot(l.Match, l.ID)
+	}
+	n := was.n
+	if n == 0 || numberSlot(n) != slot {
+		n = linkNumber(w.n.sync, slot, w.serial)
+		w.serial++
+	}
+	if was.n != 0 && was.n != n {
+		w.outLinks.add(was.n)
+	}
+	dead := int64(0)
+	if l.Tombstone {
+		dead = cmp.Or(was.dead, w.fence.Epoch)
+	}
+	w.owed(l, was, n)
+	data, err := after.append(nil)
+	if err != nil {
+		return err
+	}
+	now := prior{n: n, rev: l.Rev, dead: dead, owes: int64(len(w.change.Owed[l.ID])), body: string(data)}
+	if now != was {
+		w.inLinks.add(n, l.ID, handle(l.ID), l.Rev, dead, now.owes, data)
+	}
+	w.matches(before, after, was.n, n)
+	return w.members(l.ID, before, after, was.n, n)
+}
+
+func (w *writer) owed(l *reconcile.Link, was prior, n int64) {
+	if was.owes > 0 {
+		for system := range w.n.systemNames {
+			w.outOwed.add(system, was.n)
+		}
+	}
+	for _, p := range w.change.Owed[l.ID] {
+		if p.System >= 0 && p.System < len(w.n.systems) {
+			w.inOwed.add(w.n.systems[p.System], n, p.Op)
+		}
+	}
+}
+
+// members notes which rows go, come and change.
+func (w *writer) members(id string, before, after *body, was, n int64) error {
+	for i := range before.members {
+		m := &before.members[i]
+		w.count(m, -1)
+		if m.state == stateQuarantined {
+			w.held.was(rowName{m.system, m.key, id})
+		}
+		if m.key != "" && (was != n || after.member(m) == nil) {
+			w.outMembers.add(m.system, []byte(m.key), was)
+		}
+	}
+	for i := range after.members {
+		m := &after.members[i]
+		w.count(m, 1)
+		if m.state == stateQuarantined {
+			w.held.is(rowName{m.system, m.key, id}, m.why)
+		}
+		if m.key == "" {
+			continue
+		}
+		state, print := stateColumn(m.state, m.sinceWrite), printOf(m.raw, m.mapping)
+		old := before.member(m)
+		if was == n && old != nil && stateColumn(old.state, old.sinceWrite) == state && printOf(old.raw, old.mapping) == print {
+			continue
+		}
+		w.inMembers.add(m.system, []byte(m.key), n, state, print)
+	}
+	return nil
+}
+
+func (b *body) member(like *bodyMember) *bodyMember {
+	for i := range b.members {
+		if b.members[i].system == like.system && b.members[i].key == like.key {
+			return &b.members[i]
+		}
+	}
+	return nil
+}
+
+func (w *writer) count(m *bodyMember, by int64) {
+	if m.state == stateLive && m.key != "" {
+		w.live[m.system] += by
+	}
+}
+
+// matches notes which match texts the link and its rows hold.
+func (w *writer) matches(before, after *body, was, n int64) {
+	old, held := before.hashes(), after.hashes()
+	for h := range old {
+		if was != n || !held[h] {
+			w.outMatches.add(w.n.sync, bytes.Clone(h[:]), was, int64(0), []byte{})
+		}
+	}
+	for h := range held {
+		if was != n || !old[h] {
+			w.inMatches.add(w.n.sync, bytes.Clone(h[:]), n, int64(0), []byte{})
+		}
+	}
+}
+
+func (b *body) hashes() map[record.Hash]bool {
+	if len(b.match) == 0 && len(b.members) == 0 {
+		return nil
+	}
+	held := make(map[record.Hash]bool, len(b.match))
+	note := func(texts []string) {
+		for i, text := range texts {
+			if text != "" {
+				held[matchHash(i, text)] = true
+			}
+		}
+	}
+	note(b.match)
+	for i := range b.members {
+		if !slices.Equal(b.members[i].match, b.match) {
+			note(b.members[i].match)
+		}
+	}
+	return held
+}
+
+// adopt takes the rows that were loose until now out of the loose ones.
+func (w *writer) adopt() error {
+	bySystem := map[int64][][]byte{}
+	for _, row := range w.inMembers.rows {
+		if system, _ := row[0].(int64); w.counts[system] > 0 {
+			key, _ := row[1].([]byte)
+			bySystem[system] = append(bySystem[system], key)
+		}
+	}
+	var subjects []int64
+	for system, keys := range bySystem {
+		slices.SortFunc(keys, bytes.Compare)
+		found, err := w.looseBodies(system, keys)
+		if err != nil {
+			return err
+		}
+		for key, m := range found {
+			w.dropLoose(system, key, &m)
+			w.outLoose.add(system, []byte(key))
+			w.loose[system]--
+			subjects = append(subjects, rowSubject(rowRef{system, key}))
+		}
+	}
+	return w.closeSubjects(subjects)
+}
+
+func (w *writer) looseBodies(system int64, keys [][]byte) (map[string]bodyMember, error) {
+	found := map[string]bodyMember{}
+	err := rowsAmong(w.t, "SELECT key, body FROM loose WHERE system = ? AND key IN (*)", []any{system}, keys, func(r *sql.Rows) error {
+		var key, data string
+		if err := r.Scan(&key, &data); err != nil {
+			return err
+		}
+		m, err := parseLoose(data)
+		found[key] = m
+		return err
+	})
+	return found, err
+}
+
+// dropLoose notes that a loose row is not what it was.
+func (w *writer) dropLoose(system int64, key string, m *bodyMember) {
+	if m.state == stateQuarantined {
+		w.held.was(rowName{system, key, ""})
+	}
+	for i, text := range m.match {
+		if text != "" {
+			h := matchHash(i, text)
+			w.outMatches.add(w.n.sync, h[:], int64(0), system, []byte(key))
+		}
+	}
+}
+
+// closeSubjects closes what is open about rows that found their link, but for
+// what this very change has opened.
+func (w *writer) closeSubjects(subjects []int64) error {
+	opened := make(map[int64]bool, len(w.change.Opened))
+	for _, c := range w.change.Opened {
+		opened[c.ID] = true
+	}
+	slices.Sort(subjects)
+	var ids []int64
+	const query = "SELECT id FROM conflicts WHERE sync = ? AND state <> 'closed' AND subject IN (*)"
+	err := rowsAmong(w.t, query, []any{w.n.sync}, slices.Compact(subjects), func(r *sql.Rows) error {
+		var id int64
+		err := r.Scan(&id)
+		if !opened[id] {
+			ids = append(ids, id)
+		}
+		return err
+	})
+	for _, id := range ids {
+		if err == nil {
+			_, err = w.t.exec("UPDATE conflicts SET state = 'closed' WHERE id = ?", id)
+		}
+	}
+	return err
+}
+
+// looseRows notes what becomes of the change's loose rows.
+func (w *writer) looseRows() error {
+	bySystem := map[int64][][]byte{}
+	for _, m := range w.change.Loose {
+		system, err := w.n.system(m.System)
+		if err != nil {
+			return err
+		}
+		bySystem[system] = append(bySystem[system], []byte(m.Key))
+	}
+	was := map[rowRef]bodyMember{}
+	for system, keys := range bySystem {
+		slices.SortFunc(keys, bytes.Compare)
+		found, err := w.looseBodies(system, keys)
+		if err != nil {
+			return err
+		}
+		for key, m := range found {
+			was[rowRef{system, key}] = m
+		}
+	}
+	for _, m := range w.change.Loose {
+		if err := w.looseRow(m, was); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) looseRow(m *reconcile.Member, was map[rowRef]bodyMember) error {
+	row := rowRef{w.n.systems[m.System], string(m.Key)}
+	if m.Key == "" {
+		return fmt.Errorf("a loose row of %s has no key", w.n.systemNames[row.system])
+	}
+	stored, err := fromMember(w.n, m)
+	if err != nil {
+		return err
+	}
+	if old, known := was[row]; known {
+		w.dropLoose(row.system, row.key, &old)
+	} else {
+		w.loose[row.system]++
+	}
+	if stored.state == stateQuarantined {
+		w.held.is(rowName{row.system, row.key, ""}, stored.why)
+	}
+	data, err := stored.loose()
+	if err != nil {
+		return err
+	}
+	slot := HomeSlot(m.Match, fmt.Sprint(row.system, "/", row.key))
+	w.inLoose.add(row.system, []byte(row.key), int64(slot), data)
+	w.inMembers.add(row.system, []byte(row.key), int64(0), stateColumn(stored.state, stored.sinceWrite), printOf(stored.raw, stored.mapping))
+	for i, text := range m.Match {
+		if text != "" {
+			h := matchHash(i, text)
+			w.inMatches.add(w.n.sync, h[:], int64(0), row.system, []byte(row.key))
+		}
+	}
+	return nil
+}
