@@ -26,6 +26,9 @@ type Sessions struct {
 	Registry *connectors.Registry
 	Connect  Connect
 	Logger   *slog.Logger
+	// ReadOnly: nothing is ever made; a target that the first run would make
+	// is taken for empty.
+	ReadOnly bool
 	// At hears of every labelled point; nil for nobody. Wrap is put around
 	// every opened object; nil for nothing. Both are for fault tests.
 	At   func(Point)
@@ -71,7 +74,10 @@ func (s *Sessions) For(ctx context.Context, pass Pass) (*Session, error) {
 	s.mu.Unlock()
 	o.once.Do(func() {
 		// The session outlives the step that opens it.
-		o.session, o.err = s.Open(context.WithoutCancel(ctx), pass.Sync, pass.Revision)
+		session, err := s.Open(context.WithoutCancel(ctx), pass.Sync, pass.Revision)
+		s.mu.Lock() // Where may look meanwhile
+		defer s.mu.Unlock()
+		o.session, o.err = session, err
 	})
 	if o.err != nil {
 		s.mu.Lock()
@@ -137,7 +143,11 @@ func (s *Sessions) OpenDefinition(ctx context.Context, def *mappings.Definition)
 		session.Systems[i].Mapping = system
 		session.Scope.Systems = append(session.Scope.Systems, system.Name)
 	}
-	return session, session.createMissing(ctx)
+	if err := session.createMissing(ctx, s.ReadOnly); err != nil {
+		session.Close()
+		return nil, err
+	}
+	return session, nil
 }
 
 // OpenObject opens one system of a definition by itself; the caller closes it.
@@ -191,7 +201,7 @@ func (s *Sessions) openSystem(ctx context.Context, def *mappings.Definition, sys
 
 // createMissing makes the targets that the first run makes, such as a new CSV
 // file, and describes them again.
-func (s *Session) createMissing(ctx context.Context) error {
+func (s *Session) createMissing(ctx context.Context, readOnly bool) error {
 	for _, system := range s.Systems {
 		if len(system.Description.Schema.Fields) > 0 {
 			continue
@@ -199,6 +209,11 @@ func (s *Session) createMissing(ctx context.Context) error {
 		creator, ok := connectors.As[connectors.Creator](system.Object)
 		if !ok {
 			return connectors.Errorf(connectors.NotFound, "%s has no columns", system.Mapping.Name)
+		}
+		if readOnly {
+			system.Description.Schema = targetSchema(s.Mapping, system.Mapping)
+			system.Object = missing{system.Object, system.Description}
+			continue
 		}
 		if err := creator.Create(ctx, targetSchema(s.Mapping, system.Mapping), system.Mapping.Key); err != nil {
 			return connectors.Wrap(connectors.Permanent, "create "+system.Mapping.Name, err)

@@ -17,8 +17,9 @@ import (
 // app is what the commands share: the flags, and the house and the engine once
 // a command needs them.
 type app struct {
-	screen *screen
-	flags  struct {
+	screen  *screen
+	signals *signals
+	flags   struct {
 		state, definitions, env, ledger, stage, output string
 		temporalPort, uiPort                           int
 		verbose                                        bool
@@ -27,6 +28,8 @@ type app struct {
 	engine *engine.Engine
 	worker sdkworker.Worker
 	log    *slog.Logger
+	// logFile is open once something of the state folder is.
+	logFile *os.File
 }
 
 // prepare makes sense of the global flags.
@@ -38,20 +41,16 @@ func (a *app) prepare() error {
 	default:
 		return usage(fmt.Sprintf("-o %s: there is text and json", a.flags.output))
 	}
+	a.flags.env = setting(a.flags.env, "SYNCLINE_ENV", "")
+	a.flags.ledger = setting(a.flags.ledger, "SYNCLINE_LEDGER", "")
+	a.flags.stage = setting(a.flags.stage, "SYNCLINE_STAGE", "")
+	a.flags.state = setting(a.flags.state, "SYNCLINE_STATE", ".syncline")
+	a.flags.definitions = setting(a.flags.definitions, "SYNCLINE_DEFINITIONS", "mappings")
 	a.screen.env = a.flags.env
-	if a.flags.state == "" {
-		a.flags.state = orElse(os.Getenv("SYNCLINE_STATE"), ".syncline")
-	}
 	if a.flags.env != "" {
 		a.flags.state = filepath.Join(a.flags.state, "env", a.flags.env)
 	}
-	if a.flags.definitions == "" {
-		a.flags.definitions = orElse(os.Getenv("SYNCLINE_DEFINITIONS"), "mappings")
-	}
-	a.log = slog.New(slog.DiscardHandler)
-	if a.flags.verbose {
-		a.log = slog.New(slog.NewTextHandler(a.screen.err, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	}
+	a.log = a.newLogger(nil)
 	return nil
 }
 
@@ -67,9 +66,12 @@ func (a *app) openHouse(ctx context.Context) (*worker.House, error) {
 	if a.house != nil {
 		return a.house, nil
 	}
+	if err := a.openLog(); err != nil {
+		return nil, err
+	}
 	house, err := worker.Open(ctx, a.config())
 	if err != nil {
-		return nil, err
+		return nil, a.houseError(err)
 	}
 	a.house = house
 	return house, nil
@@ -89,10 +91,18 @@ func (a *app) openReading(ctx context.Context) (*worker.House, error) {
 	}
 	house, err := worker.Open(ctx, config)
 	if err != nil {
-		return nil, err
+		return nil, a.houseError(err)
 	}
+	house.Sessions.ReadOnly = true
 	a.house = house
 	return house, nil
+}
+
+func (a *app) houseError(err error) error {
+	if a.flags.ledger == "" && a.flags.stage == "" {
+		return &exitError{code: exitFailed, err: err, next: "`syncline doctor` looks for the cause"}
+	}
+	return &exitError{code: exitUnreachable, err: err, next: "nothing was written; check --ledger and --stage with `syncline doctor`"}
 }
 
 // openEngine connects to the running engine of the state folder, or starts one
@@ -149,7 +159,10 @@ func (a *app) close() {
 			a.log.Warn("close the ledger", "err", err)
 		}
 	}
-	a.worker, a.engine, a.house = nil, nil, nil
+	if a.logFile != nil {
+		_ = a.logFile.Close() // nothing can be said of it any more
+	}
+	a.worker, a.engine, a.house, a.logFile = nil, nil, nil, nil
 }
 
 func orElse(s, other string) string {

@@ -13,13 +13,8 @@ import (
 )
 
 func newConflicts(a *app) *cobra.Command {
-	c := &cobra.Command{
-		Use:   "conflicts",
-		Short: "List, show and decide what no policy decided",
-		Args:  cobra.NoArgs,
-	}
-	c.AddCommand(newConflictsList(a), newConflictsShow(a), newConflictsDecide(a))
-	return c
+	return group("conflicts", "List, show and decide what no policy decided",
+		newConflictsList(a), newConflictsShow(a), newConflictsDecide(a))
 }
 
 // conflictView is a conflict as `conflicts list -o json` prints it.

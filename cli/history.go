@@ -46,13 +46,13 @@ func newHistory(a *app) *cobra.Command {
 }
 
 type entryView struct {
-	At     time.Time            `json:"at"`
-	Run    string               `json:"run"`
-	System string               `json:"system"`
-	Op     string               `json:"op"`
-	Key    string               `json:"key"`
-	Link   string               `json:"link"`
-	Rule   string               `json:"rule,omitempty"`
+	At     time.Time             `json:"at"`
+	Run    string                `json:"run"`
+	System string                `json:"system"`
+	Op     string                `json:"op"`
+	Key    string                `json:"key"`
+	Link   string                `json:"link"`
+	Rule   string                `json:"rule,omitempty"`
 	Fields map[string][2]*string `json:"fields"`
 }
 

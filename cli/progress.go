@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -105,7 +104,7 @@ func (p *progress) end() {
 }
 
 // secondInterrupt waits a moment for another Ctrl-C.
-func secondInterrupt(interrupts <-chan os.Signal) bool {
+func secondInterrupt(interrupts <-chan struct{}) bool {
 	select {
 	case <-interrupts:
 		return true

@@ -10,10 +10,9 @@ import (
 )
 
 func newQuarantine(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "quarantine", Short: "List, show, retry and discard records that wait", Args: cobra.NoArgs}
-	c.AddCommand(newQuarantineList(a), newQuarantineShow(a), newQuarantineEnd(a, "retry", "Try records again with the next run"),
+	return group("quarantine", "List, show, retry and discard records that wait",
+		newQuarantineList(a), newQuarantineShow(a), newQuarantineEnd(a, "retry", "Try records again with the next run"),
 		newQuarantineEnd(a, "discard", "Leave records alone until they change"))
-	return c
 }
 
 type quarantineView struct {

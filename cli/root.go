@@ -5,17 +5,15 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
 // Execute runs one command line and gives its exit code.
 func Execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
-	defer stop()
-	a := &app{screen: newScreen(stdin, stdout, stderr)}
+	ctx, signals := listen(ctx)
+	defer signals.stop()
+	a := &app{screen: newScreen(stdin, stdout, stderr), signals: signals}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -23,7 +21,7 @@ func Execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	a.close()
-	return a.screen.exit(err)
+	return a.screen.exit(signals.explain(err))
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -36,6 +34,8 @@ func newRoot(a *app) *cobra.Command {
 			"Every day:   status · show · history · conflicts · quarantine\n" +
 			"Bad days:    pause · resume · approve · runs · doctor · logs",
 		SilenceUsage: true, SilenceErrors: true,
+		Args:              noSuch,
+		RunE:              help,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.prepare() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -44,15 +44,59 @@ func newRoot(a *app) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.flags.state, "state", "", "folder of ledger, stage and engine (default ./.syncline)")
 	flags.StringVar(&a.flags.definitions, "definitions", "", "folder of definitions and connections (default ./mappings)")
-	flags.StringVar(&a.flags.env, "env", os.Getenv("SYNCLINE_ENV"), "environment: connections.<env>.yaml, with a state of its own")
-	flags.StringVar(&a.flags.ledger, "ledger", os.Getenv("SYNCLINE_LEDGER"), "ledger URL, such as postgres://… (default a file in the state folder)")
-	flags.StringVar(&a.flags.stage, "stage", os.Getenv("SYNCLINE_STAGE"), "stage URL: file:// s3:// gs:// azblob:// (default a folder in the state folder)")
+	flags.StringVar(&a.flags.env, "env", "", "environment: connections.<env>.yaml, with a state of its own")
+	flags.StringVar(&a.flags.ledger, "ledger", "", "ledger URL, such as postgres://… (default a file in the state folder)")
+	flags.StringVar(&a.flags.stage, "stage", "", "stage URL: file:// s3:// gs:// azblob:// (default a folder in the state folder)")
 	flags.IntVar(&a.flags.temporalPort, "temporal-port", 0, "port of the engine started here (default the first free one from 7233)")
 	flags.IntVar(&a.flags.uiPort, "ui-port", 0, "port of its Web UI (default the first free one from 8233)")
 	flags.StringVarP(&a.flags.output, "output", "o", "text", "text or json")
 	flags.BoolVarP(&a.flags.verbose, "verbose", "v", false, "log to stderr what goes on")
 	root.AddCommand(commands(a)...)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	usageErrors(root)
 	return root
+}
+
+// group makes a command that only holds others.
+func group(use, short string, children ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: noSuch, RunE: help}
+	c.AddCommand(children...)
+	return c
+}
+
+func help(c *cobra.Command, _ []string) error { return c.Help() }
+
+// noSuch refuses what is no command, with the nearest one.
+func noSuch(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	next := "`" + c.CommandPath() + " --help` lists the commands"
+	if c.SuggestionsMinimumDistance <= 0 {
+		c.SuggestionsMinimumDistance = 2
+	}
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		next = "did you mean `" + c.CommandPath() + " " + near[0] + "`?"
+	}
+	return &exitError{code: exitUsage, err: errors.New("there is no command `" + c.CommandPath() + " " + args[0] + "`"), next: next}
+}
+
+// usageErrors gives errors about arguments, which have no type in cobra, the
+// exit code of a wrong command line.
+func usageErrors(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			err := check(c, args)
+			var coded *exitError
+			if err == nil || errors.As(err, &coded) {
+				return err
+			}
+			return &exitError{code: exitUsage, err: err, next: "usage: " + c.UseLine()}
+		}
+	}
+	for _, child := range c.Commands() {
+		usageErrors(child)
+	}
 }
 
 // exitError is an error with the exit code of the contract with scripts and
@@ -88,3 +132,8 @@ const (
 
 // usage is a wrong command line.
 func usage(text string) error { return &exitError{code: exitUsage, err: errors.New(text)} }
+
+// setting is a flag's value, else the variable's, else the default.
+func setting(flag, variable, otherwise string) string {
+	return orElse(flag, orElse(os.Getenv(variable), otherwise))
+}

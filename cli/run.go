@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,16 +27,10 @@ func newRun(a *app) *cobra.Command {
 			"that differs is refused: deploy it, or name a revision.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, names []string) error {
-			var worst error
-			for _, name := range names {
-				if err := a.run(c.Context(), name, ask, detach); err != nil {
-					worst = err
-					if len(names) > 1 {
-						a.screen.exit(err)
-					}
-				}
+			if len(names) == 1 {
+				return a.run(c.Context(), names[0], ask, detach)
 			}
-			return worst
+			return a.runAll(c.Context(), names, ask, detach)
 		},
 	}
 	c.Flags().IntVar(&ask.Revision, "revision", 0, "run this revision of the definition")
@@ -46,6 +38,28 @@ func newRun(a *app) *cobra.Command {
 	c.Flags().StringSliceVar(&ask.Except, "except", nil, "leave these fields alone in this run")
 	c.Flags().BoolVar(&detach, "detach", false, "start it and do not wait")
 	return c
+}
+
+// runAll runs one sync after the other; each says how it ended, and the exit
+// code is that of the first that failed, else of one that waits.
+func (a *app) runAll(ctx context.Context, names []string, ask workflows.Ask, detach bool) error {
+	code := exitDone
+	for _, name := range names {
+		err := a.run(ctx, name, ask, detach)
+		if err == nil {
+			continue
+		}
+		if ended := a.screen.exit(err); code == exitDone || code == exitWaiting {
+			code = ended
+		}
+		if ctx.Err() != nil || code == exitInterrupted {
+			break
+		}
+	}
+	if code == exitDone {
+		return nil
+	}
+	return &exitError{code: code}
 }
 
 func (a *app) run(ctx context.Context, name string, ask workflows.Ask, detach bool) error {
@@ -70,11 +84,24 @@ func (a *app) run(ctx context.Context, name string, ask workflows.Ask, detach bo
 		a.screen.say("%s is on its way: %s", started.WorkflowID, a.engine.WorkflowURL(started.WorkflowID, started.RunID))
 		return nil
 	}
+	return a.await(ctx, started)
+}
+
+// await follows a run to its end and tells how it ended.
+func (a *app) await(ctx context.Context, started workflows.Started) error {
 	result, err := a.follow(ctx, started)
-	if err != nil {
-		return err
+	if err == nil {
+		return a.report(result)
 	}
-	return a.report(result)
+	if a.screen.json && result.Outcome == activities.OutcomeFailed {
+		if result.URL == "" {
+			result.URL = a.engine.WorkflowURL(started.WorkflowID, started.RunID)
+		}
+		if printing := a.screen.print(result); printing != nil {
+			return printing
+		}
+	}
+	return err
 }
 
 // follow waits for a run and shows how it goes. The first Ctrl-C detaches from
@@ -86,32 +113,27 @@ func (a *app) follow(ctx context.Context, started workflows.Started) (activities
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { done <- handle.Get(waiting, &result) }()
-	interrupts := make(chan os.Signal, 2)
-	signal.Notify(interrupts, os.Interrupt)
-	defer signal.Stop(interrupts)
+	interrupts, giveBack := a.signals.interrupts()
+	defer giveBack()
 	progress := newProgress(a.screen, started.WorkflowID)
 	defer progress.end()
 	ticks := progress.ticker()
 	defer ticks.Stop()
-	interrupted := false
 	for {
 		select {
 		case err := <-done:
 			progress.end()
-			return a.ended(result, err)
+			return a.ended(started, result, err)
 		case <-ticks.C:
 			progress.show(ctx, a.client(), started)
 		case <-interrupts:
-			if interrupted {
-				return result, a.cancelRun(ctx, handle, started)
-			}
-			interrupted = true
 			progress.end()
+			goesOn := "it goes on without this command"
 			if a.engine.Embedded() {
-				a.screen.note("press Ctrl-C again within 3 seconds to cancel the run; else it is left where it is")
-			} else {
-				a.screen.note("press Ctrl-C again within 3 seconds to cancel the run; else it goes on without this command")
+				goesOn = "it is left where it is"
 			}
+			a.screen.note("Ctrl-C again within 3 seconds cancels the run; else %s: %s", goesOn,
+				a.engine.WorkflowURL(started.WorkflowID, started.RunID))
 			if secondInterrupt(interrupts) {
 				return result, a.cancelRun(ctx, handle, started)
 			}
@@ -140,10 +162,11 @@ func (a *app) cancelRun(ctx context.Context, handle client.WorkflowRun, started 
 }
 
 // ended makes sense of how a run workflow ended.
-func (a *app) ended(result activities.Result, err error) (activities.Result, error) {
+func (a *app) ended(started workflows.Started, result activities.Result, err error) (activities.Result, error) {
 	if err == nil {
 		return result, nil
 	}
+	result.Run, result.Sync = started.WorkflowID, workflows.SyncOf(started.WorkflowID)
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
 		if app.HasDetails() {

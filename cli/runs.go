@@ -14,9 +14,8 @@ import (
 )
 
 func newRuns(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "runs", Short: "List, show, follow and cancel runs", Args: cobra.NoArgs}
-	c.AddCommand(newRunsList(a), newRunsShow(a), newRunsFollow(a), newRunsCancel(a))
-	return c
+	return group("runs", "List, show, follow and cancel runs",
+		newRunsList(a), newRunsShow(a), newRunsFollow(a), newRunsCancel(a))
 }
 
 func newRunsList(a *app) *cobra.Command {
@@ -104,11 +103,7 @@ func newRunsFollow(a *app) *cobra.Command {
 			if _, err := a.openEngine(c.Context()); err != nil {
 				return err
 			}
-			result, err := a.follow(c.Context(), workflows.Started{WorkflowID: args[0]})
-			if err != nil {
-				return err
-			}
-			return a.report(result)
+			return a.await(c.Context(), workflows.Started{WorkflowID: args[0]})
 		},
 	}
 }

@@ -26,8 +26,8 @@ type Config struct {
 	Env string
 	// Ledger and Stage are URLs; "" means files in the state folder.
 	Ledger, Stage string
-	// Memory keeps ledger and stage in memory: for previews in a folder that
-	// nothing was ever run in.
+	// Memory leaves no trace: the ledger is a file that goes with Close, the
+	// stage is in memory. For looking ahead where nothing was ever run.
 	Memory bool
 	Logger *slog.Logger
 }
@@ -39,6 +39,8 @@ type House struct {
 	Stage    *stage.Stage
 	Registry *connectors.Registry
 	Sessions *activities.Sessions
+	// passing is the folder that goes with Close.
+	passing string
 }
 
 // Open opens a house; the state folder is made if it is not there.
@@ -46,19 +48,23 @@ func Open(ctx context.Context, c Config) (*House, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	ledgerURL, stageURL, err := places(&c)
+	h := &House{Registry: all.Registry()}
+	ledgerURL, stageURL, err := h.places(&c)
 	if err != nil {
 		return nil, err
 	}
+	h.Config = c
 	store, err := ledger.Open(ctx, ledgerURL)
 	if err != nil {
+		h.removePassing()
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
 	staged, err := stage.Open(ctx, stageURL)
 	if err != nil {
+		h.removePassing()
 		return nil, closeAfter(store, fmt.Errorf("open the stage: %w", err))
 	}
-	h := &House{Config: c, Ledger: store, Stage: staged, Registry: all.Registry()}
+	h.Ledger, h.Stage = store, staged
 	h.Sessions = &activities.Sessions{Ledger: store, Registry: h.Registry, Connect: h.Connect, Logger: c.Logger}
 	return h, nil
 }
@@ -68,9 +74,12 @@ func closeAfter(store *ledger.Store, err error) error {
 	return err
 }
 
-func places(c *Config) (ledgerURL, stageURL string, err error) {
+func (h *House) places(c *Config) (ledgerURL, stageURL string, err error) {
 	if c.Memory {
-		return "sqlite::memory:", "mem://", nil
+		if h.passing, err = os.MkdirTemp("", "syncline-"); err != nil {
+			return "", "", fmt.Errorf("make a passing ledger: %w", err)
+		}
+		return "sqlite://" + filepath.Join(h.passing, "ledger.db"), "mem://", nil
 	}
 	state, err := filepath.Abs(c.State)
 	if err != nil {
@@ -96,7 +105,14 @@ func (h *House) Close() error {
 	if closing := h.Ledger.Close(); err == nil {
 		err = closing
 	}
+	h.removePassing()
 	return err
+}
+
+func (h *House) removePassing() {
+	if h.passing != "" {
+		_ = os.RemoveAll(h.passing) // what stays is in the folder for temporary files
+	}
 }
 
 // Project reads the definitions and connections as they are now.

@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -17,11 +18,19 @@ import (
 // New makes a worker for all syncs of a house. The caller starts and stops it.
 func New(c client.Client, h *House) worker.Worker {
 	w := worker.New(c, workflows.TaskQueue, worker.Options{
-		Identity:                         identity(),
+		Identity:                           identity(),
 		MaxConcurrentActivityExecutionSize: 16,
+		Interceptors:                       []interceptor.WorkerInterceptor{&logging{sessions: h.Sessions, log: h.logger()}},
 	})
 	Register(w, c, h)
 	return w
+}
+
+func (h *House) logger() *slog.Logger {
+	if h.Config.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return h.Config.Logger
 }
 
 func identity() string {
@@ -44,10 +53,6 @@ func Register(w registry, c client.Client, h *House) {
 	w.RegisterWorkflowWithOptions(workflows.Run, workflow.RegisterOptions{Name: workflows.NameRun})
 	w.RegisterWorkflowWithOptions(workflows.Scheduled, workflow.RegisterOptions{Name: workflows.NameScheduled})
 
-	logger := h.Config.Logger
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
 	steps := map[string]any{
 		activities.StepDetect:    (&activities.Detect{Sessions: h.Sessions, Ledger: h.Ledger, Clock: time.Now}).Run,
 		activities.StepExtract:   (&activities.Extract{Sessions: h.Sessions, Stage: h.Stage}).Run,
@@ -55,7 +60,7 @@ func Register(w registry, c client.Client, h *House) {
 		activities.StepResolve:   (&activities.Resolve{Sessions: h.Sessions, Ledger: h.Ledger, Stage: h.Stage}).Run,
 		activities.StepLoad:      (&activities.Load{Sessions: h.Sessions, Ledger: h.Ledger, Stage: h.Stage}).Run,
 		activities.ActGuard:      (&activities.Guard{Sessions: h.Sessions, Ledger: h.Ledger}).Run,
-		activities.ActFinish:     (&activities.Finish{Sessions: h.Sessions, Ledger: h.Ledger, Stage: h.Stage, Logger: logger}).Run,
+		activities.ActFinish:     (&activities.Finish{Sessions: h.Sessions, Ledger: h.Ledger, Stage: h.Stage, Logger: h.logger()}).Run,
 		activities.ActReview:     (&activities.Reviewer{Ledger: h.Ledger}).Run,
 		activities.ActDecide:     (&activities.Decide{Ledger: h.Ledger, Clock: time.Now}).Run,
 		activities.ActAsk:        (&Asker{Client: c}).Run,
