@@ -59,7 +59,7 @@ func (o *object) create(ctx context.Context, schema *record.Schema) error {
 		}
 		header = zipped.Bytes()
 	}
-	temp, err := os.CreateTemp(filepath.Dir(o.path), "."+o.name()+".syncline-new-*")
+	temp, err := os.CreateTemp(filepath.Dir(o.path), "."+o.name()+workSuffix+"*")
 	if err != nil {
 		return err
 	}

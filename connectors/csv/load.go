@@ -92,7 +92,7 @@ func newLoader(r *rewrite, key []string, reject func(*record.Batch, int, error) 
 	if len(l.keyAt) == 0 {
 		return nil, connectors.Wrap(connectors.Permanent, "", errNoKey)
 	}
-	l.spool, err = os.CreateTemp(filepath.Dir(r.o.path), "."+r.o.name()+".syncline-load-*")
+	l.spool, err = os.CreateTemp(filepath.Dir(r.o.path), "."+r.o.name()+workSuffix+"*")
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,14 @@ import (
 	"github.com/syncline-dev/syncline/connectors"
 )
 
+// workSuffix marks the files that are in the making.
+const workSuffix = ".syncline-new-"
+
+// globQuote makes a pattern that matches just the path.
+func globQuote(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
 // backupSuffix names the file as it was before the last change; one generation
 // is kept.
 const backupSuffix = ".syncline-backup"
@@ -36,6 +44,12 @@ func (o *object) lock(ctx context.Context) (unlock func(), err error) {
 	if _, err := l.TryLockContext(ctx, waitForLock); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	// Under the lock, nobody else has a new file in the making: what is there
+	// was left behind by a process that was killed.
+	left, _ := filepath.Glob(globQuote(o.beside("")) + workSuffix + "*") // the pattern is well-formed
+	for _, path := range left {
+		_ = os.Remove(path)
+	}
 	return func() { _ = l.Close() }, nil
 }
 
@@ -53,8 +67,8 @@ type rewrite struct {
 
 // rewriting gives do the open file and a new one to write to, which then takes
 // the place of the old one, if do changed anything. Under the lock, just before
-// that, it makes sure that the old one is still what was read, and checks the
-// fence. Whatever fails leaves the old file alone.
+// that, it checks the fence, and that the old one is still what was read: other
+// programs know nothing of our lock. Whatever fails leaves the old file alone.
 func (o *object) rewriting(ctx context.Context, fence connectors.Fence, do func(*rewrite) error) error {
 	unlock, err := o.lock(ctx)
 	if err != nil {
@@ -88,17 +102,17 @@ func (o *object) rewriting(ctx context.Context, fence connectors.Fence, do func(
 	if err := r.finish(); err != nil {
 		return err
 	}
-	if err := r.stillThere(); err != nil {
+	if err := fence.Guard(ctx); err != nil {
 		return err
 	}
-	if err := fence.Guard(ctx); err != nil {
+	if err := r.stillThere(); err != nil {
 		return err
 	}
 	return r.replace()
 }
 
 func newRewrite(ctx context.Context, f *file) (*rewrite, error) {
-	temp, err := os.CreateTemp(filepath.Dir(f.o.path), "."+f.o.name()+".syncline-new-*")
+	temp, err := os.CreateTemp(filepath.Dir(f.o.path), "."+f.o.name()+workSuffix+"*")
 	if err != nil {
 		return nil, err
 	}
