@@ -88,12 +88,14 @@ func (r Receipt) mark(m *Member) {
 }
 
 // Intend gives the link with the intent to create its row in a system: it is
-// recorded before the creation, so that after a crash the row is looked up.
+// recorded before the creation, so that after a crash the row is looked up. It
+// keeps the match texts that the row is created with: the link's may change
+// before anybody sees the row.
 func Intend(link *Link, system int) *Link {
 	l := link.Clone()
 	for len(l.Members) <= system {
 		l.Members = append(l.Members, nil)
 	}
-	l.Members[system] = &Member{System: system, LinkID: l.ID, State: Creating}
+	l.Members[system] = &Member{System: system, LinkID: l.ID, State: Creating, Match: slices.Clone(l.Match)}
 	return l
 }

@@ -157,13 +157,19 @@ func (w *work) contestTombstone(open *Conflict, edits []Candidate) {
 }
 
 // reopen makes a tombstone a link again: deletes that are owed are cancelled,
-// and rows that say they are deleted are owed a restore.
+// rows that say they are deleted are owed a restore, and rows whose edits the
+// delete overruled are owed the base.
 func (w *work) reopen(rule string, lost []Candidate) {
 	w.link.Tombstone = false
 	w.reopened, w.dead = true, true
-	for _, m := range w.link.Members {
+	for s, m := range w.link.Members {
 		if m != nil && m.State == Detached && m.Why != whyUnlinked && m.Why != whyGone {
 			m.Why = whyRestore
+		}
+		if before := w.before[s]; m != nil && before != nil {
+			for f := range before.Seen {
+				w.owe = append(w.owe, debt{s, f})
+			}
 		}
 	}
 	w.note(None, nil, nil, None, rule, lost)

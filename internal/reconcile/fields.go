@@ -68,9 +68,14 @@ func (w *work) field(f int) {
 		if w.baseContends(f, open, edits) {
 			edits = append(edits, w.baseSide(f))
 		}
-		best = w.choose(f, edits, w.r.rules.chain(f, UpdateOriginDiffers), "edit")
+		chain := w.r.rules.chain(f, UpdateOriginDiffers)
+		best = w.choose(f, edits, chain, "edit")
+		if best.outcome != decided && len(firsts) > 0 { // then all are sides of one conflict
+			edits, firsts = append(edits, firsts...), nil
+			best = w.choose(f, edits, chain, "edit")
+		}
 		if best.outcome != decided {
-			w.conflict(f, UpdateOriginDiffers, open, append(edits, firsts...), best)
+			w.conflict(f, UpdateOriginDiffers, open, edits, best)
 			return
 		}
 		w.conclude(f, open, edits, best)
@@ -198,23 +203,31 @@ func (w *work) baseSide(f int) contender {
 func (w *work) directed(f int, sides []contender, open *Conflict) (heard, violations []contender) {
 	rule := &w.r.rules.Fields[f]
 	known := !record.IsMissing(w.base[f])
-	// Until its owner speaks, others may seed it: at creation only, which lasts
-	// as long as they do not agree about it.
-	seeding := !known && (w.old == nil || open != nil) && (rule.Owner == None || !w.speaks(rule.Owner, f))
+	seeding := rule.Owner == None || (!known && w.seeds(rule.Owner, f, open))
+	var unheard []contender
 	for _, c := range sides {
 		switch {
 		case !w.system(c.system).Reads:
 			w.overrule(f, c, "target")
 		case rule.WriteOnce && known && w.base[f] != nil:
 			w.violated(f, c, "write_once")
-		case rule.Owner == None || rule.Owner == c.system || seeding:
+		case seeding || rule.Owner == c.system:
 			heard = append(heard, c)
-		case !known:
-			// Before its owner has spoken, nobody else's word is taken.
+		case !known: // before its owner has spoken, nobody else's word is taken
+			unheard = append(unheard, c)
 		case c.first:
 			w.overrule(f, c, "owner_wins")
 		default:
 			violations = append(violations, c)
+		}
+	}
+	for _, c := range unheard {
+		after := record.Value(record.Missing)
+		if len(heard) > 0 {
+			after = heard[0].value
+		}
+		if !w.readsAs(c, f, after) && !record.Equal(c.value, w.lastOf(c.system)[f]) {
+			w.note(f, c.value, after, rule.Owner, "owner_wins", []Candidate{c.candidate()})
 		}
 	}
 	return heard, violations
@@ -239,6 +252,14 @@ func (w *work) violations(f int, open *Conflict, heard, violations []contender) 
 	}
 	w.conclude(f, open, sides, best)
 	return true
+}
+
+// seeds reports whether others may give an owned field its first value: at
+// creation only, which lasts until the owner has a row, or for as long as they
+// do not agree about it.
+func (w *work) seeds(owner, f int, open *Conflict) bool {
+	m := w.link.Members[owner]
+	return !w.speaks(owner, f) && (w.old == nil || open != nil || m == nil || m.State == Creating)
 }
 
 // speaks reports whether the system has a row in this link that can say

@@ -91,6 +91,14 @@ func (r *resolver) anchors() []*anchor {
 		if a.work != nil {
 			a.match = a.work.currentMatch()
 		}
+		for s, m := range l.Members {
+			if m != nil && m.State == Creating && len(m.Match) > 0 {
+				if a.begun == nil {
+					a.begun = map[int][]string{}
+				}
+				a.begun[s] = m.Match
+			}
+		}
 		all = append(all, a)
 	}
 	slices.SortFunc(all, func(a, b *anchor) int { return cmp.Compare(a.link.ID, b.link.ID) })
@@ -101,7 +109,18 @@ func (r *resolver) anchors() []*anchor {
 func (r *resolver) plan(rows []*sighting, anchors []*anchor) []step {
 	var steps []step
 	free := make([]*sighting, 0, len(rows))
+	for _, a := range anchors {
+		a.claimed = nil
+	}
+	ours := r.created(rows, anchors)
+	for row, a := range ours {
+		a.claimed = append(a.claimed, row.system)
+	}
 	for _, row := range rows {
+		if a := ours[row]; a != nil {
+			steps = append(steps, step{rows: []*sighting{row}, to: a})
+			continue
+		}
 		if s, suspicious := r.suspected(row, anchors); suspicious {
 			steps = append(steps, s)
 			continue
@@ -113,6 +132,51 @@ func (r *resolver) plan(rows []*sighting, anchors []*anchor) []step {
 		steps = append(steps, r.sortOut(rel, component)...)
 	}
 	return steps
+}
+
+// created finds the rows that creations of ours made, whose outcome was not
+// known: they have the match texts that the creation was begun with, whatever
+// the link's are by now.
+func (r *resolver) created(rows []*sighting, anchors []*anchor) map[*sighting]*anchor {
+	begun := map[textRef][]*anchor{}
+	for _, a := range anchors {
+		for _, match := range a.begun {
+			for alt, text := range match {
+				if at := (textRef{alt, text}); text != "" && !slices.Contains(begun[at], a) {
+					begun[at] = append(begun[at], a)
+				}
+			}
+		}
+	}
+	if len(begun) == 0 {
+		return nil
+	}
+	found := map[*sighting]*anchor{}
+	count := map[*anchor]map[int]int{}
+	for _, row := range rows {
+		var mine []*anchor
+		for alt, text := range row.match {
+			for _, a := range begun[textRef{alt, text}] {
+				if same, _ := compareMatch(row.match, a.begun[row.system]); same && a.free(row.system) && !slices.Contains(mine, a) {
+					mine = append(mine, a)
+				}
+			}
+		}
+		if len(mine) != 1 {
+			continue
+		}
+		found[row] = mine[0]
+		if count[mine[0]] == nil {
+			count[mine[0]] = map[int]int{}
+		}
+		count[mine[0]][row.system]++
+	}
+	for row, a := range found { // each on its own: the order does not matter
+		if count[a][row.system] > 1 {
+			delete(found, row)
+		}
+	}
+	return found
 }
 
 // suspected finds the link that a row under a used key was, or may still be.
@@ -266,15 +330,20 @@ func ambiguous(rel *relations, doubtful, rivals, links []int) []step {
 
 // free reports whether a row of that system can join the link.
 func (a *anchor) free(s int) bool {
-	if a.work == nil {
+	switch {
+	case slices.Contains(a.claimed, s):
+		return false
+	case a.work == nil:
 		return free(a.link.Members, s)
-	}
-	if row := a.work.rows[s]; row != nil && (row.joined || !row.leaving(a.work.before[s])) {
-		return row.joined == false && free(a.work.link.Members, s) && !row.taking()
-	} else if row != nil {
+	case a.work.rows[s] == nil:
+		return free(a.work.link.Members, s)
+	case a.work.rows[s].joined:
+		return false
+	case a.work.rows[s].leaving(a.work.before[s]):
 		return true // deleted and made anew in one window
+	default:
+		return free(a.work.link.Members, s) && !a.work.rows[s].taking()
 	}
-	return free(a.work.link.Members, s)
 }
 
 func free(members []*Member, s int) bool {

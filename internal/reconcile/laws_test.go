@@ -224,7 +224,7 @@ func (w *world) keptWord(was, l *Link, s int, o *Observation, out *Outcome) {
 		row := w.systems[s][o.Key]
 		unknown := row != nil && !row.held[f][record.Text(predicted[f])]
 		if unknown && !record.IsMissing(was.Base[f]) && !record.Equal(l.Base[f], was.Base[f]) && l.Origins[f].System == s &&
-			!w.accountedFor(l, f, None, was.Base[f], out) && !w.supersededBase(l, f, was.Base[f], out) {
+			!w.accountedFor(l, f, None, was.Base[f], out) && !w.supersededBase(was, f, s, out) {
 			w.t.Fatalf("%s overwrote %s = %v, which it never saw, and no rule says so\n%s",
 				w.rules.Systems[s].Name, w.rules.Fields[f].Name, was.Base[f], strings.Join(w.trace, "\n"))
 		}
@@ -232,16 +232,28 @@ func (w *world) keptWord(was, l *Link, s int, o *Observation, out *Outcome) {
 }
 
 // supersededBase: somebody who knew the base edited it, and that edit is named.
-func (w *world) supersededBase(l *Link, f int, base record.Value, out *Outcome) bool {
+func (w *world) supersededBase(was *Link, f, winner int, out *Outcome) bool {
 	knew := func(c Candidate) bool {
 		if c.System == None || c.Base {
 			return false
 		}
+		if m := was.Members[c.System]; m == nil || m.Key != c.Key {
+			return true // the row was made anew in place of one that had it
+		}
 		row := w.systems[c.System][c.Key]
-		return row == nil || row.held[f][record.Text(w.rules.Systems[c.System].predict(values(f, base))[f])]
+		return row == nil || row.held[f][record.Text(w.rules.Systems[c.System].predict(values(f, was.Base[f]))[f])]
+	}
+	for s, m := range was.Members { // or they say the same as the winner now
+		if m == nil || s == winner || !knew(Candidate{System: s, Key: m.Key}) {
+			continue
+		}
+		row := w.systems[s][m.Key]
+		if row == nil || !record.Equal(row.fields[f], w.rules.Systems[s].predict(was.Base)[f]) {
+			return true
+		}
 	}
 	for _, n := range out.Notes {
-		if n.LinkID == l.ID && n.Field == f && slices.ContainsFunc(n.Lost, knew) {
+		if n.LinkID == was.ID && n.Field == f && slices.ContainsFunc(n.Lost, knew) {
 			return true
 		}
 	}

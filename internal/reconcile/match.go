@@ -14,6 +14,11 @@ type anchor struct {
 	link  *Link // as it came; nil for one founded in this window
 	work  *work
 	match []string
+	// begun are the match texts of creations whose outcome is not known yet, by
+	// system; nil without any.
+	begun map[int][]string
+	// claimed are the systems whose place a row of ours has taken.
+	claimed []int
 }
 
 func (a *anchor) id() string {
@@ -91,9 +96,6 @@ func relate(rows []*sighting, anchors []*anchor) *relations {
 	}
 	for a, anchor := range anchors {
 		for alt, text := range anchor.match {
-			if text == "" {
-				continue
-			}
 			for _, i := range holders[textRef{alt, text}] {
 				rel.relateLink(i, a)
 			}

@@ -74,7 +74,9 @@ func (w *work) arrive() {
 // join makes the member of a row that came to this link. A creation of ours
 // whose outcome was not known is taken over by the row that shows it.
 func (w *work) join(s int, row *sighting) *Member {
-	m := &Member{System: s, Key: row.key, LinkID: w.link.ID, State: Live, Match: slices.Clone(row.match)}
+	m := &Member{
+		System: s, Key: row.key, LinkID: w.link.ID, State: Live, Match: slices.Clone(row.match), SinceWrite: true,
+	}
 	if row.edits {
 		m.Acked = w.link.Rev
 	}
@@ -107,6 +109,7 @@ func (w *work) meet(s int, m *Member, row *sighting) {
 		m.RawHash = o.RawHash
 	}
 	m.Order, m.Token = o.Order, o.Token
+	m.SinceWrite = true
 	if len(o.Match) > 0 {
 		m.Match = slices.Clone(o.Match)
 	}
@@ -143,7 +146,6 @@ func (w *work) take(s int, m *Member, row *sighting) {
 			w.first[s] = true
 		}
 		m.MapHash = o.MapHash
-		m.SinceWrite = true
 		if before := w.before[s]; before != nil && wasLive && !w.first[s] && !o.RawHash.Zero() && before.RawHash == o.RawHash {
 			return // as it was: what it holds is known
 		}
@@ -271,6 +273,7 @@ func (w *work) settle() {
 		}
 		w.express(s, m)
 	}
+	w.oweClosed()
 	for _, d := range w.owe {
 		if m := w.link.Members[d.system]; m != nil {
 			m.Acked = min(m.Acked, w.link.Origins[d.field].Rev-1)
@@ -279,6 +282,22 @@ func (w *work) settle() {
 	for s, m := range w.link.Members {
 		if m != nil && m.State == Live && !w.link.Tombstone && !w.behind(s, m) {
 			m.Acked = w.link.Rev
+		}
+	}
+}
+
+// oweClosed lets everybody be paid a field that a conflict held until now:
+// the base may have moved under it.
+func (w *work) oweClosed() {
+	if w.old == nil {
+		return
+	}
+	for _, c := range w.old.Conflicts {
+		if c.Field == None || w.kept(c.Field) != nil {
+			continue
+		}
+		for s := range w.link.Members {
+			w.owe = append(w.owe, debt{s, c.Field})
 		}
 	}
 }

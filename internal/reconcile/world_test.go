@@ -186,6 +186,16 @@ func (w *world) act() {
 	}
 }
 
+// begun looks up whether a creation that was begun was carried out.
+func (w *world) begun(s int, m *Member) bool {
+	for _, row := range w.systems[s] {
+		if same, _ := compareMatch(row.match(), m.Match); same {
+			return true
+		}
+	}
+	return false
+}
+
 func (w *world) has(s int, email string) bool {
 	if email == "" {
 		return false
@@ -357,9 +367,10 @@ func (w *world) pay(n int, p Payment, lost bool) bool {
 	switch p.Op {
 	case OpCreate:
 		email, _ := p.Values[wEmail].(string)
-		if !p.Uncertain {
-			w.links[n] = Intend(w.links[n], p.System)
+		if p.Uncertain && w.begun(p.System, w.links[n].Members[p.System]) {
+			return false // it was made; the next run sees it
 		}
+		w.links[n] = Intend(w.links[n], p.System)
 		if email != "" && w.has(p.System, email) {
 			w.links[n].Members[p.System] = nil // refused; the next run sees why
 			return false
