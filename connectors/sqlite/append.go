@@ -22,50 +22,66 @@ func (c *codec) appendTo(to array.Builder) appender {
 	slow := func(s *bare.Stmt, i int) (int, string) { return c.appendValue(to, s, i) }
 	switch b := to.(type) {
 	case *array.StringBuilder:
-		switch c.kind {
-		case record.KindString:
+		if c.kind == record.KindString {
 			return appendText(b, slow)
-		case record.KindDecimal:
+		}
+		if c.kind == record.KindDecimal {
 			return c.appendDecimal(b, slow)
 		}
 	case *array.Int64Builder:
-		return func(s *bare.Stmt, i int) (int, string) {
+		return short(slow, func(s *bare.Stmt, i int) bool {
 			if s.Class(i) != bare.Integer {
-				return slow(s, i)
+				return false
 			}
 			b.Append(s.Int(i))
-			return 0, ""
-		}
+			return true
+		})
 	case *array.Float64Builder:
-		return func(s *bare.Stmt, i int) (int, string) {
+		return short(slow, func(s *bare.Stmt, i int) bool {
 			if s.Class(i) != bare.Float {
-				return slow(s, i)
+				return false
 			}
 			b.Append(record.Float(s.Float(i)))
-			return 0, ""
-		}
+			return true
+		})
 	case *array.BooleanBuilder:
-		return func(s *bare.Stmt, i int) (int, string) {
-			if s.Class(i) != bare.Integer || uint64(s.Int(i)) > 1 {
-				return slow(s, i)
+		return short(slow, func(s *bare.Stmt, i int) bool {
+			n := s.Int(i)
+			if s.Class(i) != bare.Integer || n < 0 || n > 1 {
+				return false
 			}
-			b.Append(s.Int(i) == 1)
-			return 0, ""
-		}
+			b.Append(n == 1)
+			return true
+		})
 	case *array.TimestampBuilder:
 		if c.formats.Date == "" && c.formats.Timestamp == "" {
-			return func(s *bare.Stmt, i int) (int, string) {
-				if s.Class(i) == bare.Text {
-					if at, ok := isoTimestamp(s.TextView(i)); ok {
-						b.Append(arrow.Timestamp(at))
-						return 0, ""
-					}
-				}
-				return slow(s, i)
-			}
+			return short(slow, appendISOTime(b))
 		}
 	}
 	return slow
+}
+
+// short goes the short way with the cells that it takes.
+func short(slow appender, take func(s *bare.Stmt, i int) bool) appender {
+	return func(s *bare.Stmt, i int) (int, string) {
+		if take(s, i) {
+			return 0, ""
+		}
+		return slow(s, i)
+	}
+}
+
+func appendISOTime(b *array.TimestampBuilder) func(s *bare.Stmt, i int) bool {
+	return func(s *bare.Stmt, i int) bool {
+		if s.Class(i) != bare.Text {
+			return false
+		}
+		at, ok := isoTimestamp(s.TextView(i))
+		if ok {
+			b.Append(arrow.Timestamp(at))
+		}
+		return ok
+	}
 }
 
 func appendText(b *array.StringBuilder, slow appender) appender {

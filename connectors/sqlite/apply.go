@@ -271,20 +271,9 @@ func (a *writer) raws(item connectors.Item) (cols []int, raws []any, err error) 
 }
 
 func (a *writer) create(item connectors.Item, r *connectors.Result) error {
-	cols, raws, err := a.raws(item)
+	cols, raws, err := a.newRow(item)
 	if err != nil {
 		return err
-	}
-	if item.Key != "" {
-		key, ok := a.t.rawKey(item.Key)
-		if !ok {
-			return connectors.Errorf(connectors.BadRecord, "the key does not fit the key columns")
-		}
-		for i, c := range a.t.key {
-			if !slices.Contains(cols, c) {
-				cols, raws = append(cols, c), append(raws, key[i])
-			}
-		}
 	}
 	if met, err := a.match(item, r); err != nil || met {
 		return err
@@ -294,24 +283,15 @@ func (a *writer) create(item connectors.Item, r *connectors.Result) error {
 			return err
 		}
 	}
-	sql := `INSERT OR ABORT INTO ` + a.t.sql() + ` (` + strings.Join(a.t.names(cols, ""), ", ") + `) VALUES (` + marks(len(cols)) + `)`
-	if len(cols) == 0 {
-		sql = `INSERT OR ABORT INTO ` + a.t.sql() + ` DEFAULT VALUES`
-	}
 	values := make([]record.Value, len(a.t.key))
-	err = a.exec(sql+` RETURNING `+a.t.cells(a.t.key, ""), func(s *bare.Stmt) error {
+	err = a.exec(a.insertion(cols), func(s *bare.Stmt) error {
 		for i, c := range a.t.key {
 			values[i], _ = a.t.columns[c].codec.value(s, i)
 		}
 		return nil
 	}, raws...)
 	if unique, _ := refusal(err); unique && a.conn.InTransaction() {
-		for _, u := range a.t.uniques {
-			if there, findErr := a.occupant(u, cols, raws, r); findErr != nil || there {
-				r.Status = ""
-				return errors.Join(findErr, err)
-			}
-		}
+		return errors.Join(err, a.nameOccupant(cols, raws, r))
 	}
 	if err != nil {
 		return err
@@ -321,6 +301,46 @@ func (a *writer) create(item connectors.Item, r *connectors.Result) error {
 		return nil
 	}
 	return connectors.Errorf(connectors.Permanent, "a row without a key was made in table %s", a.t.name)
+}
+
+// newRow gives the columns and cells of a creation, those of its key included.
+func (a *writer) newRow(item connectors.Item) (cols []int, raws []any, err error) {
+	cols, raws, err = a.raws(item)
+	if err != nil || item.Key == "" {
+		return cols, raws, err
+	}
+	key, ok := a.t.rawKey(item.Key)
+	if !ok {
+		return nil, nil, connectors.Errorf(connectors.BadRecord, "the key does not fit the key columns")
+	}
+	for i, c := range a.t.key {
+		if !slices.Contains(cols, c) {
+			cols, raws = append(cols, c), append(raws, key[i])
+		}
+	}
+	return cols, raws, nil
+}
+
+// insertion says ABORT so that a table's own ON CONFLICT REPLACE pushes no row
+// aside.
+func (a *writer) insertion(cols []int) string {
+	returning := ` RETURNING ` + a.t.cells(a.t.key, "")
+	if len(cols) == 0 {
+		return `INSERT OR ABORT INTO ` + a.t.sql() + ` DEFAULT VALUES` + returning
+	}
+	return `INSERT OR ABORT INTO ` + a.t.sql() + ` (` + strings.Join(a.t.names(cols, ""), ", ") + `) VALUES (` + marks(len(cols)) + `)` + returning
+}
+
+// nameOccupant tells which row a creation met in a unique index.
+func (a *writer) nameOccupant(cols []int, raws []any, r *connectors.Result) error {
+	for _, unique := range a.t.uniques {
+		there, err := a.occupant(unique, cols, raws, r)
+		if err != nil || there {
+			r.Status = ""
+			return err
+		}
+	}
+	return nil
 }
 
 // match looks for a row that the definition takes for the same thing. A blank

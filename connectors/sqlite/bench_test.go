@@ -2,8 +2,8 @@ package sqlite_test
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,7 +19,7 @@ const benchTable = `CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT, first TE
 func filled(b *testing.B, rows int) string {
 	b.Helper()
 	return database(b, benchTable+`;
-WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<`+fmt.Sprint(rows)+`)
+WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<`+strconv.Itoa(rows)+`)
 INSERT INTO t SELECT i, 'user'||i||'@example.com', 'First'||(i%1000), 'Lastname'||(i%5000), 'City number '||(i%300), i%90,
 	(i%100000)/100.0, i*0.37, i%2, datetime(1700000000+i,'unixepoch') FROM c`)
 }

@@ -34,10 +34,10 @@ func bindFor(c *column, batch *record.Batch, col int) binder {
 	arr := batch.Arrow().Column(col)
 	switch arr := arr.(type) {
 	case *array.String:
-		switch to {
-		case record.KindString:
+		if to == record.KindString {
 			return orNull(arr, bindText(arr))
-		case record.KindDecimal:
+		}
+		if to == record.KindDecimal {
 			return orNull(arr, bindDecimal(c, arr, slow))
 		}
 	case *array.Int64:

@@ -161,15 +161,11 @@ func (c *codec) moment(s *bare.Stmt, i int, class bare.Class) (record.Value, str
 	}
 	view := s.TextView(i)
 	if c.formats.Date == "" && c.formats.Timestamp == "" {
-		switch c.kind {
-		case record.KindTimestamp:
-			if at, ok := isoTimestamp(view); ok {
-				return at, ""
-			}
-		case record.KindDate:
-			if day, ok := isoDate(view); ok {
-				return day, ""
-			}
+		if at, ok := isoTimestamp(view); ok && c.kind == record.KindTimestamp {
+			return at, ""
+		}
+		if day, ok := isoDate(view); ok && c.kind == record.KindDate {
+			return day, ""
 		}
 	}
 	return parsed(c.formats.Parse(c.typ, strings.Clone(view)))

@@ -78,9 +78,16 @@ func (c *codec) raw(v record.Value) (any, error) {
 	if err != nil || v == nil {
 		return nil, err
 	}
+	return c.rawConverted(v)
+}
+
+// rawConverted gives what is bound for a value of the column's own type.
+func (c *codec) rawConverted(v record.Value) (any, error) {
 	switch x := v.(type) {
-	case int64, bool:
-		if x, is := x.(bool); is && c.formats.True != "" {
+	case int64:
+		return x, nil
+	case bool:
+		if c.formats.True != "" {
 			return c.formats.Text(c.typ, x)
 		}
 		return x, nil

@@ -17,8 +17,7 @@ func doing(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *connectors.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*connectors.Error](err); ok {
 		return &connectors.Error{Kind: known.Kind, Doing: what, Err: err}
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {

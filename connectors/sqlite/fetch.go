@@ -37,18 +37,7 @@ func (o *object) Fetch(ctx context.Context, columns []string, keys []record.Key)
 				continue
 			}
 			asked[key] = true
-			found := false
-			err := f.each(key, func(s *bare.Stmt) error {
-				if found {
-					return connectors.Errorf(connectors.Permanent, "two rows of table %s have the same key", t.name)
-				}
-				found = true
-				return out.row(s, 0, record.Mark{})
-			})
-			if err == nil && !found {
-				err = out.absent(t, key)
-			}
-			if err != nil {
+			if err := f.fetch(out, key); err != nil {
 				return err
 			}
 		}
@@ -56,6 +45,22 @@ func (o *object) Fetch(ctx context.Context, columns []string, keys []record.Key)
 		return nil
 	})
 	return batch, doing("fetch from sqlite "+o.config.String(), err)
+}
+
+// fetch adds the row with a key, or that there is none.
+func (f *finder) fetch(out *batches, key record.Key) error {
+	found := false
+	err := f.each(key, func(s *bare.Stmt) error {
+		if found {
+			return connectors.Errorf(connectors.Permanent, "two rows of table %s have the same key", f.t.name)
+		}
+		found = true
+		return out.row(s, 0, record.Mark{})
+	})
+	if err != nil || found {
+		return err
+	}
+	return out.absent(f.t, key)
 }
 
 // absent adds the answer for a key that no row has.
@@ -228,12 +233,44 @@ func (o *object) Find(ctx context.Context, columns, by []string, tuples [][]reco
 }
 
 func findRows(conn *bare.Conn, t *table, cols, by []int, tuples [][]record.Value, out *batches) error {
-	wanted := make(map[record.Hash]bool, len(tuples))
 	tuples = slices.DeleteFunc(slices.Clone(tuples), func(tuple []record.Value) bool {
 		return len(tuple) != len(by) || slices.ContainsFunc(tuple, unknown)
 	})
+	wanted := t.hashes(by, tuples)
+	values := make([]record.Value, len(by))
+	keep := func(s *bare.Stmt) error {
+		for i, c := range by {
+			values[i], _ = t.columns[c].codec.value(s, len(cols)+i)
+		}
+		if !wanted[record.HashRow(values...)] {
+			return nil
+		}
+		return out.row(s, 0, record.Mark{})
+	}
+	query := `SELECT ` + t.cells(slices.Concat(cols, by), "") + ` FROM ` + t.sql()
+	indexed := slices.IndexFunc(by, func(c int) bool { return slices.Contains(t.indexed, c) && t.oneForm(c) })
+	if indexed < 0 {
+		return conn.Each(query, keep)
+	}
+	column := &t.columns[by[indexed]]
+	stmt, err := conn.Prepare(query + ` WHERE ` + quote(column.Name) + ` = ?`)
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	for raw := range column.rawForms(tuples, indexed) {
+		if err := stmt.Each(keep, raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hashes gives the hashes of tuples as rows of the columns would have them.
+func (t *table) hashes(by []int, tuples [][]record.Value) map[record.Hash]bool {
+	wanted := make(map[record.Hash]bool, len(tuples))
+	values := make([]record.Value, len(by))
 	for _, tuple := range tuples {
-		values := make([]record.Value, len(by))
 		for i, v := range tuple {
 			converted, err := record.Convert(t.columns[by[i]].Type, v)
 			if err != nil {
@@ -243,40 +280,24 @@ func findRows(conn *bare.Conn, t *table, cols, by []int, tuples [][]record.Value
 		}
 		wanted[record.HashRow(values...)] = true
 	}
-	keep := func(s *bare.Stmt) error {
-		values := make([]record.Value, len(by))
-		for i, c := range by {
-			values[i], _ = t.columns[c].codec.value(s, len(cols)+i)
-		}
-		if hash := record.HashRow(values...); wanted[hash] {
-			return out.row(s, 0, record.Mark{})
-		}
-		return nil
-	}
-	query := `SELECT ` + t.cells(slices.Concat(cols, by), "") + ` FROM ` + t.sql()
-	indexed := slices.IndexFunc(by, func(c int) bool { return slices.Contains(t.indexed, c) && t.oneForm(c) })
-	if indexed < 0 {
-		return conn.Each(query, keep)
-	}
-	stmt, err := conn.Prepare(query + ` WHERE ` + quote(t.columns[by[indexed]].Name) + ` = ?`)
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
-	asked := map[any]bool{}
+	return wanted
+}
+
+// rawForms gives the cells that the values at a place of the tuples may be.
+func (c *column) rawForms(tuples [][]record.Value, place int) map[any]bool {
+	raws := map[any]bool{}
 	for _, tuple := range tuples {
-		for _, form := range forms(tuple[indexed]) {
-			raw, err := t.columns[by[indexed]].codec.raw(form)
-			if _, bytes := raw.([]byte); err != nil || raw == nil || bytes || asked[raw] {
-				continue
-			}
-			asked[raw] = true
-			if err := stmt.Each(keep, raw); err != nil {
-				return err
+		for _, form := range forms(tuple[place]) {
+			raw, err := c.codec.raw(form)
+			switch raw := raw.(type) {
+			case int64, string:
+				if err == nil {
+					raws[raw] = true
+				}
 			}
 		}
 	}
-	return nil
+	return raws
 }
 
 // unknown tells the values that equal nothing.

@@ -169,8 +169,7 @@ func (l *loader) batch(batch *record.Batch) error {
 		if err == nil {
 			continue
 		}
-		var bad *connectors.Error
-		if !errors.As(err, &bad) {
+		if _, known := errors.AsType[*connectors.Error](err); !known {
 			if !l.conn.InTransaction() {
 				return errRolledBack
 			}

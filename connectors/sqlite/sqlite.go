@@ -123,8 +123,8 @@ func (o *object) option(name, value string) error {
 	switch name {
 	case "path":
 		if o.path, err = filepath.Abs(value); err == nil && value != "" {
-			if real, linkErr := filepath.EvalSymlinks(o.path); linkErr == nil {
-				o.path = real
+			if target, linkErr := filepath.EvalSymlinks(o.path); linkErr == nil {
+				o.path = target
 			}
 		}
 	case "read_only":

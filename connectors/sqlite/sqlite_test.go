@@ -17,22 +17,22 @@ import (
 )
 
 // database makes a database file with the given statements, separated by ";\n".
-func database(t testing.TB, script string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "test.db")
-	createFile(t, path)
-	execute(t, path, script)
+func database(tb testing.TB, script string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "test.db")
+	createFile(tb, path)
+	execute(tb, path, script)
 	return path
 }
 
-func execute(t testing.TB, path, script string, args ...any) {
-	t.Helper()
+func execute(tb testing.TB, path, script string, args ...any) {
+	tb.Helper()
 	conn, err := bare.Open(path, false, 5*time.Second)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	defer conn.Close()
-	for _, sql := range strings.Split(script, ";\n") {
+	for sql := range strings.SplitSeq(script, ";\n") {
 		if strings.TrimSpace(sql) != "" {
-			require.NoError(t, conn.Exec(sql, args...), sql)
+			require.NoError(tb, conn.Exec(sql, args...), sql)
 		}
 	}
 }
@@ -41,7 +41,7 @@ func config(path, object string) connectors.Config {
 	return connectors.Config{Sync: "test", System: "db", Options: map[string]string{"path": path}, Object: object}
 }
 
-type system interface {
+type system interface { //nolint:interfacebloat // all that an object of this connector is
 	connectors.Source
 	connectors.Sink
 	connectors.Finder
@@ -50,11 +50,11 @@ type system interface {
 	connectors.Translator
 }
 
-func open(t testing.TB, c connectors.Config) system {
-	t.Helper()
+func open(tb testing.TB, c connectors.Config) system {
+	tb.Helper()
 	o, err := sqlite.Connector{}.Open(context.Background(), c)
-	require.NoError(t, err)
-	t.Cleanup(o.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(o.Close)
 	return o.(system)
 }
 
@@ -64,13 +64,13 @@ type row struct {
 }
 
 // read gives all rows of a window.
-func read(t testing.TB, s connectors.Source, ask connectors.Ask) (connectors.Window, []row) {
-	t.Helper()
+func read(tb testing.TB, s connectors.Source, ask connectors.Ask) (connectors.Window, []row) {
+	tb.Helper()
 	w, err := s.Detect(context.Background(), ask)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var rows []row
 	for _, p := range w.Partitions {
-		require.NoError(t, s.Read(context.Background(), p, func(b *record.Batch) error {
+		require.NoError(tb, s.Read(context.Background(), p, func(b *record.Batch) error {
 			defer b.Release()
 			rows = append(rows, rowsOf(b)...)
 			return nil
@@ -95,10 +95,10 @@ func values(rows []row) [][]record.Value {
 	return out
 }
 
-func key(t testing.TB, values ...record.Value) record.Key {
-	t.Helper()
+func key(tb testing.TB, values ...record.Value) record.Key {
+	tb.Helper()
 	k, ok := record.NewKey(values...)
-	require.True(t, ok)
+	require.True(tb, ok)
 	return k
 }
 
@@ -144,12 +144,11 @@ func TestApply(t *testing.T) {
 	path := database(t, people)
 	s := open(t, config(path, "people"))
 	w := connectors.Writes{Columns: []string{"email", "name", "age"}, Compare: []string{"name", "age"}}
-	seen := func(v ...record.Value) record.Hash { return record.HashRow(v...) }
 	w.Items = []connectors.Item{
-		{Op: connectors.OpUpdate, Key: key(t, int64(1)), Set: []record.Value{record.Missing, "Anna", int64(31)}, Seen: seen("Ann", int64(30))},
-		{Op: connectors.OpUpdate, Key: key(t, int64(2)), Set: []record.Value{"z@x", "Bo", nil}, Seen: seen("Bobby", nil)},
+		{Op: connectors.OpUpdate, Key: key(t, int64(1)), Set: []record.Value{record.Missing, "Anna", int64(31)}, Seen: record.HashRow("Ann", int64(30))},
+		{Op: connectors.OpUpdate, Key: key(t, int64(2)), Set: []record.Value{"z@x", "Bo", nil}, Seen: record.HashRow("Bobby", nil)},
 		{Op: connectors.OpUpdate, Key: key(t, int64(9)), Set: []record.Value{"z@x", "Bo", nil}},
-		{Op: connectors.OpDelete, Key: key(t, int64(3)), Seen: seen("Cyd", int64(9007199254740993))},
+		{Op: connectors.OpDelete, Key: key(t, int64(3)), Seen: record.HashRow("Cyd", int64(9007199254740993))},
 		{Op: connectors.OpCreate, Set: []record.Value{"d@x", "Dan", int64(1)}},
 		{Op: connectors.OpCreate, Set: []record.Value{"a@x", "Eve", int64(1)}},
 		{Op: connectors.OpCreate, Set: []record.Value{"f@x", nil, int64(1)}},
@@ -219,7 +218,7 @@ func TestLoad(t *testing.T) {
 	require.Equal(t, []int{4}, rejected)
 }
 
-func createFile(t testing.TB, path string) {
-	t.Helper()
-	require.NoError(t, os.WriteFile(path, nil, 0o600))
+func createFile(tb testing.TB, path string) {
+	tb.Helper()
+	require.NoError(tb, os.WriteFile(path, nil, 0o600))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -304,7 +305,7 @@ func logSince(p record.Position, now logPosition, pruned int64) (logPosition, er
 	}
 	if since.Log != now.Log || since.Seq > now.Seq || since.Seq < pruned {
 		return since, &connectors.Error{
-			Kind: connectors.SchemaChanged, Err: fmt.Errorf("the change log was made anew, or no longer reaches back to the position"),
+			Kind: connectors.SchemaChanged, Err: errors.New("the change log was made anew, or no longer reaches back to the position"),
 			Hint: "the whole table has to be compared again",
 		}
 	}

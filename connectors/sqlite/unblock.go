@@ -1,7 +1,7 @@
 package sqlite
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,7 +89,7 @@ func (a *writer) rotateOnce(updates []int) (failed []int, err error) {
 	for n, i := range updates {
 		key, ok := a.finder.args(a.w.Items[i].Key)
 		if !ok {
-			return nil, fmt.Errorf("key of an item that was found before")
+			return nil, errors.New("key of an item that was found before")
 		}
 		sets := make([]string, len(moved))
 		args := make([]any, len(moved))

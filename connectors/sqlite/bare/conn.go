@@ -34,8 +34,7 @@ func (e *Error) Primary() int { return e.Code & 0xff }
 
 // CodeOf gives the extended result code of an error, or 0.
 func CodeOf(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return 0
@@ -80,7 +79,9 @@ func Open(path string, readOnly bool, busy time.Duration) (*Conn, error) {
 
 // at turns an address of the library's own memory, which the garbage collector
 // does not know, into a pointer.
-func at(p uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&p)) }
+func at(p uintptr) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(&p)) //nolint:gosec // this package is where memory is shared with SQLite
+}
 
 // Close lets go of the connection; its statements must be closed before.
 func (c *Conn) Close() {
