@@ -132,7 +132,7 @@ func (a *apply) insertAll(ctx context.Context, g group, keys map[int][]record.Va
 		key, _ := record.NewKey(keys[n]...)
 		byKey[key] = n
 	}
-	written, err := a.returned(rows.run(ctx, a.conn, sql), false)
+	written, err := a.written(ctx, rows, sql, false)
 	if err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (a *apply) insertSQL(g group, keys map[int][]record.Value, skipExisting boo
 		}
 	}
 	if len(names) == 0 { // nothing is set: one row of defaults
-		return rows, "insert into " + a.SQL() + " as t default values returning " + a.returningSQL(), nil
+		return rows, "insert into " + a.SQL() + " as t default values", nil
 	}
 	sql := "insert into " + a.SQL() + " as t (" + strings.Join(names, ", ") + ")"
 	if identity {
@@ -220,7 +220,7 @@ func (a *apply) insertSQL(g group, keys map[int][]record.Value, skipExisting boo
 	if skipExisting {
 		sql += " on conflict do nothing"
 	}
-	return rows, sql + " returning " + a.returningSQL(), nil
+	return rows, sql, nil
 }
 
 // matches compares the columns that must not be there yet; "" if there are none.
@@ -249,7 +249,7 @@ func (a *apply) createAlone(ctx context.Context, g group) error {
 		if err != nil {
 			return err
 		}
-		written, err = a.returned(rows.run(ctx, a.conn, sql), false)
+		written, err = a.written(ctx, rows, sql, false)
 		return err
 	})
 	switch {

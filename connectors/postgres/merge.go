@@ -48,11 +48,21 @@ func stagedName(i int) string { return "c" + strconv.Itoa(i) }
 // upsert merges the staged rows from first to last, by halves if one of them
 // is refused.
 func (l *load) upsert(ctx context.Context, first, last int) ([]refusal, error) {
-	err := l.underSavepoint(ctx, l.conn, func() error { return l.upsertRange(ctx, first, last, false) })
+	var count connectors.Loaded
+	attempt := func(distinct bool) error {
+		return l.underSavepoint(ctx, l.conn, func() error {
+			var err error
+			count, err = l.upsertRange(ctx, first, last, distinct)
+			return err
+		})
+	}
+	err := attempt(false)
 	if codeOf(err) == "21000" { // one key twice: the last row counts
-		err = l.underSavepoint(ctx, l.conn, func() error { return l.upsertRange(ctx, first, last, true) })
+		err = attempt(true)
 	}
 	if err == nil {
+		l.count.Created += count.Created
+		l.count.Updated += count.Updated
 		return nil, nil
 	}
 	if !itemError(err) {
@@ -72,7 +82,7 @@ func (l *load) upsert(ctx context.Context, first, last int) ([]refusal, error) {
 
 // upsertRange is one statement that inserts and updates. Of rows that have
 // several versions among the staged ones, distinct leaves the last.
-func (l *load) upsertRange(ctx context.Context, first, last int, distinct bool) error {
+func (l *load) upsertRange(ctx context.Context, first, last int, distinct bool) (connectors.Loaded, error) {
 	names := make([]string, len(l.columns))
 	exprs := make([]string, len(l.columns))
 	var sets, differs []string
@@ -86,34 +96,51 @@ func (l *load) upsertRange(ctx context.Context, first, last int, distinct bool) 
 			differs = append(differs, c.identicalSQL("t."+names[i])+" is distinct from "+c.identicalSQL("excluded."+names[i]))
 		}
 	}
-	keys := rowList(l.key, func(c *column) string { return c.compareSQL("s." + stagedName(position(l.columns, c))) })
-	selected := "select "
-	if distinct {
-		selected += "distinct on (" + keys + ") "
-	}
-	selected += strings.Join(exprs, ", ") + " from pg_temp." + l.staging + " s where s.n between " + strconv.Itoa(first) + " and " + strconv.Itoa(last)
-	if distinct {
-		selected += " order by " + keys + ", s.n desc"
-	}
-	overriding := ""
+	insert := "insert into " + l.SQL() + " as t (" + strings.Join(names, ", ") + ")"
 	if identity {
-		overriding = " overriding system value"
+		insert += " overriding system value"
 	}
-	conflict := "do nothing"
+	insert += " select " + strings.Join(exprs, ", ") + " from s on conflict (" +
+		rowList(l.key, func(c *column) string { return quote(c.field.Name) }) + ") "
 	if len(sets) > 0 {
-		conflict = "do update set " + strings.Join(sets, ", ") + " where " + strings.Join(differs, " or ")
+		insert += "do update set " + strings.Join(sets, ", ") + " where " + strings.Join(differs, " or ")
+	} else {
+		insert += "do nothing"
 	}
-	sql := "with w as (insert into " + l.SQL() + " as t (" + strings.Join(names, ", ") + ")" + overriding + " " + selected +
-		" on conflict (" + rowList(l.key, func(c *column) string { return quote(c.field.Name) }) + ") " + conflict +
-		" returning xmax = 0 as made) select count(*) filter (where made), count(*) filter (where not made) from w"
 	var none rowset
-	result := none.run(ctx, l.conn, sql).Read()
+	result := none.run(ctx, l.conn, l.countedSQL(l.stagedSQL(first, last, distinct), insert)).Read()
 	if result.Err != nil {
-		return result.Err
+		return connectors.Loaded{}, result.Err
 	}
-	l.count.Created += int64(binary.BigEndian.Uint64(result.Rows[0][0]))
-	l.count.Updated += int64(binary.BigEndian.Uint64(result.Rows[0][1]))
-	return nil
+	return connectors.Loaded{
+		Created: int64(binary.BigEndian.Uint64(result.Rows[0][0])), Updated: int64(binary.BigEndian.Uint64(result.Rows[0][1])),
+	}, nil
+}
+
+// stagedSQL selects the staged rows from first to last.
+func (l *load) stagedSQL(first, last int, distinct bool) string {
+	from := "* from pg_temp." + l.staging + " s where s.n between " + strconv.Itoa(first) + " and " + strconv.Itoa(last)
+	if !distinct {
+		return "select " + from
+	}
+	keys := rowList(l.key, func(c *column) string { return c.compareSQL("s." + stagedName(position(l.columns, c))) })
+	return "select distinct on (" + keys + ") " + from + " order by " + keys + ", s.n desc"
+}
+
+// countedSQL counts what an insert makes and changes. A row that was inserted
+// has no xmax; partitioned tables do not give it back, so that there the rows
+// which were there are counted, as they were when the statement began.
+func (l *load) countedSQL(staged, insert string) string {
+	if l.relkind != "p" {
+		return "with s as not materialized (" + staged + "), w as (" + insert + " returning xmax = 0 as made)" +
+			" select count(*) filter (where made), count(*) filter (where not made) from w"
+	}
+	there := rowList(l.key, func(c *column) string {
+		return "t." + quote(c.field.Name) + " = " + c.compareSQL("s."+stagedName(position(l.columns, c)))
+	}, " and ")
+	return "with s as (" + staged + "), w as (" + insert + " returning 1)," +
+		" made as (select count(*) n from s where not exists (select from " + l.SQL() + " t where " + there + "))" +
+		" select made.n, (select count(*) from w) - made.n from made"
 }
 
 // identicalSQL is an operand that equals another only if it reads the same.

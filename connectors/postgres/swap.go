@@ -28,8 +28,8 @@ func (a *apply) swap(ctx context.Context, groups []group, why error) error {
 			continue
 		}
 		rows := a.keyed(items, conditions)
-		written, err := a.returned(rows.run(ctx, a.conn, "update "+a.SQL()+" as t set "+quote(c.field.Name)+" = "+temporary+
-			" from "+rows.sql()+" where "+a.holds()+" returning s.n, "+a.returningSQL()), true)
+		written, err := a.written(ctx, rows, "update "+a.SQL()+" as t set "+quote(c.field.Name)+" = "+temporary+
+			" from "+rows.sql()+" where "+a.holds(), true)
 		if err != nil {
 			return err
 		}

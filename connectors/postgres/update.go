@@ -35,13 +35,14 @@ func (a *apply) update(ctx context.Context, g group, tokens conditions) error {
 			}
 		}
 	}
-	sql := "update " + a.SQL() + " as t set " + strings.Join(sets, ", ") + " from " + rows.sql() +
-		" where " + a.holds() + " returning s.n, " + a.returningSQL()
+	var written []returnedRow
 	if len(sets) == 0 {
-		sql = "select s.n, " + a.returningSQL() + " from " + a.SQL() + " t, " + rows.sql() +
-			" where " + a.holds() + " for update of t"
+		written, err = a.returned(rows.run(ctx, a.conn, "select s.n, "+a.returningSQL(a.token)+" from "+a.SQL()+" t, "+rows.sql()+
+			" where "+a.holds()+" for update of t"), true, a.token)
+	} else {
+		written, err = a.written(ctx, rows, "update "+a.SQL()+" as t set "+strings.Join(sets, ", ")+" from "+rows.sql()+
+			" where "+a.holds(), true)
 	}
-	written, err := a.returned(rows.run(ctx, a.conn, sql), true)
 	if err != nil {
 		return err
 	}
@@ -170,8 +171,8 @@ func (a *apply) conditions(ctx context.Context, g group, given conditions) ([]in
 // the item saw. They get the token of the locked row.
 func (a *apply) lockSame(ctx context.Context, items []int, tokens conditions) (map[int]bool, error) {
 	rows := a.keyed(items, nil)
-	locked, err := a.returned(rows.run(ctx, a.conn, "select s.n, "+a.returningSQL()+" from "+a.SQL()+" t join "+rows.sql()+
-		" on "+keyJoin(a.key, "t")+" for update of t"), true)
+	locked, err := a.returned(rows.run(ctx, a.conn, "select s.n, "+a.returningSQL(a.token)+" from "+a.SQL()+" t join "+rows.sql()+
+		" on "+keyJoin(a.key, "t")+" for update of t"), true, a.token)
 	if err != nil {
 		return nil, err
 	}
