@@ -58,10 +58,10 @@ func BenchmarkRead(b *testing.B) {
 func BenchmarkLoad(b *testing.B) {
 	path := filled(b)
 	batches := all(b, open(b, config(path, "id")))
-	header, _, _ := strings.Cut(string(must(os.ReadFile(path))), "\n")
+	header, _, _ := strings.Cut(string(must(os.ReadFile(path))), "\n") //nolint:gosec // a file of this test
 	for b.Loop() {
 		to := filepath.Join(b.TempDir(), "to.csv")
-		require.NoError(b, os.WriteFile(to, []byte(header+"\n"), 0o600))
+		require.NoError(b, os.WriteFile(to, []byte(header+"\n"), 0o600)) //nolint:gosec // a file of this test
 		next := 0
 		loaded, err := must(csv.Connector{}.Open(context.Background(), config(to, "id"))).(connectors.Loader).Load(
 			context.Background(), connectors.Fence{}, []string{"id"}, func() (*record.Batch, error) {

@@ -119,7 +119,7 @@ func TestAFileThatChangesWhileItIsRead(t *testing.T) {
 	w, err := s.Detect(context.Background(), connectors.Ask{Mode: connectors.ModeSnapshot})
 	require.NoError(t, err)
 	err = s.Read(context.Background(), w.Partitions[0], func(*record.Batch) error {
-		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // a file of this test
 		require.NoError(t, err)
 		_, err = f.WriteString("99999999,new\n")
 		require.NoError(t, err)

@@ -13,10 +13,10 @@ import (
 	"github.com/syncline-dev/syncline/internal/record"
 )
 
-func write(t testing.TB, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "people.csv")
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o640))
+func write(tb testing.TB, text string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "people.csv")
+	require.NoError(tb, os.WriteFile(path, []byte(text), 0o640)) //nolint:gosec // a mode to be kept
 	return path
 }
 
@@ -31,11 +31,11 @@ type system interface {
 	connectors.Creator
 }
 
-func open(t testing.TB, c connectors.Config) system {
-	t.Helper()
+func open(tb testing.TB, c connectors.Config) system {
+	tb.Helper()
 	o, err := csv.Connector{}.Open(context.Background(), c)
-	require.NoError(t, err)
-	t.Cleanup(o.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(o.Close)
 	return o.(system)
 }
 
@@ -44,14 +44,14 @@ type row struct {
 	mark   record.Mark
 }
 
-func read(t testing.TB, s connectors.Source, ask connectors.Ask) (connectors.Window, []row) {
-	t.Helper()
+func read(tb testing.TB, s connectors.Source, ask connectors.Ask) (connectors.Window, []row) {
+	tb.Helper()
 	ask.Mode = connectors.ModeSnapshot
 	w, err := s.Detect(context.Background(), ask)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var rows []row
 	for _, p := range w.Partitions {
-		require.NoError(t, s.Read(context.Background(), p, func(b *record.Batch) error {
+		require.NoError(tb, s.Read(context.Background(), p, func(b *record.Batch) error {
 			defer b.Release()
 			rows = append(rows, rowsOf(b)...)
 			return nil
@@ -76,10 +76,10 @@ func values(rows []row) [][]record.Value {
 	return out
 }
 
-func key(t testing.TB, values ...record.Value) record.Key {
-	t.Helper()
+func key(tb testing.TB, values ...record.Value) record.Key {
+	tb.Helper()
 	k, ok := record.NewKey(values...)
-	require.True(t, ok)
+	require.True(tb, ok)
 	return k
 }
 
@@ -128,13 +128,13 @@ func TestApplyKeepsEverythingElse(t *testing.T) {
 		connectors.Done, connectors.Refused, connectors.Done, connectors.Done, connectors.Exists, connectors.Gone,
 	}, statuses)
 	require.Equal(t, []record.Value{"Anna", "x", "1"}, results[0].Stored)
-	got, err := os.ReadFile(path)
+	got, err := os.ReadFile(path) //nolint:gosec // a file of this test
 	require.NoError(t, err)
 	require.Equal(t, "\xef\xbb\xbfNr;Name;\"Odd; column\";Note\r\n1;\"Anna\";\"a \"\"b\"\"\";x\r\n2;Bob;;\"two\r\nlines\"\r\n4;\"Dan; the man\";;\r\n", string(got))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o640), info.Mode().Perm())
-	backup, err := os.ReadFile(path + ".syncline-backup")
+	backup, err := os.ReadFile(path + ".syncline-backup") //nolint:gosec // a file of this test
 	require.NoError(t, err)
 	require.Contains(t, string(backup), "3;Cyd;;")
 }

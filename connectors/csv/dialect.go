@@ -2,6 +2,7 @@ package csv
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -82,7 +83,7 @@ func readDialect(p *parser, comma byte) (*dialect, error) {
 	}
 	if !more {
 		return nil, &connectors.Error{
-			Kind: connectors.Incomplete, Err: fmt.Errorf("the file is empty, it has not even a header"),
+			Kind: connectors.Incomplete, Err: errors.New("the file is empty, it has not even a header"),
 			Hint: "if it shall be made anew, remove it first",
 		}
 	}
@@ -114,23 +115,10 @@ func notUTF8(what string) error {
 	}
 }
 
-// sniff counts the separators outside of quotes in the first line.
+// sniff takes the separator that the first line has most of, outside of quotes.
 func sniff(p *parser) (byte, error) {
 	for {
-		var counts [len(commas)]int
-		quoted, ended := false, false
-		for _, b := range p.buf[p.start:p.end] {
-			if b == '"' {
-				quoted = !quoted
-			}
-			if b == '\n' && !quoted {
-				ended = true
-				break
-			}
-			if i := strings.IndexByte(commas, b); i >= 0 && !quoted {
-				counts[i]++
-			}
-		}
+		counts, ended := count(p.buf[p.start:p.end])
 		if !ended && !p.eof {
 			if err := p.fill(); err != nil {
 				return 0, err
@@ -145,6 +133,23 @@ func sniff(p *parser) (byte, error) {
 		}
 		return commas[best], nil
 	}
+}
+
+// count counts the separators of the first line, and tells whether it ends.
+func count(text []byte) (counts [len(commas)]int, ended bool) {
+	quoted := false
+	for _, b := range text {
+		switch i := strings.IndexByte(commas, b); {
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '\n':
+			return counts, true
+		case i >= 0:
+			counts[i]++
+		}
+	}
+	return counts, false
 }
 
 // name makes the names of the columns different from each other.

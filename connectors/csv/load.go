@@ -175,7 +175,7 @@ func (l *loader) spoolRow(batch *record.Batch, texts []*array.String, row int, o
 	at := incoming{at: l.size, deleted: op == record.Deleted}
 	if !at.deleted {
 		l.line = append(l.line, l.r.dialect.newline...)
-		at.size = int32(len(l.line)) //nolint:gosec // below maxRow
+		at.size = int32(len(l.line)) // below maxRow
 		l.size += int64(len(l.line))
 		if _, err := l.out.Write(l.line); err != nil {
 			return err
@@ -281,35 +281,39 @@ func (l *loader) append(fresh *parser) error {
 	spool := newParser(l.r.ctx, l.spool, l.r.dialect.comma)
 	spool.single = fresh.single
 	values := make([]record.Value, len(l.r.dialect.names))
-	var buf []byte
 	for {
 		more, err := spool.next()
 		if err != nil || !more {
 			return err
 		}
-		buf = buf[:0]
-		for _, at := range l.keyAt {
-			buf = appendKeyPart(buf, string(spool.text(spool.cells[slices.Index(l.order, at)])))
-		}
-		row := l.rows[xxh3.Hash128(buf)]
-		if row.merged || row.deleted || row.at != spool.offset() {
+		if !l.isNew(spool) {
 			continue
 		}
 		l.loaded.Created++
 		l.r.changed = true
 		if same {
-			if err := l.r.write(spool.row()); err != nil {
-				return err
+			err = l.r.write(spool.row())
+		} else {
+			for i, at := range l.order {
+				c := spool.cells[i]
+				text := spool.text(c)
+				values[at] = stored(string(text), l.r.o.nulls.is(text, c.quoted))
 			}
-			continue
+			err = l.r.newRow(values)
 		}
-		for i, at := range l.order {
-			c := spool.cells[i]
-			text := spool.text(c)
-			values[at] = stored(string(text), l.r.o.nulls.is(text, c.quoted))
-		}
-		if err := l.r.newRow(values); err != nil {
+		if err != nil {
 			return err
 		}
 	}
+}
+
+// isNew tells the rows that the old file did not have and that no later row
+// replaced.
+func (l *loader) isNew(spool *parser) bool {
+	l.keyBuf = l.keyBuf[:0]
+	for _, at := range l.keyAt {
+		l.keyBuf = appendKeyPart(l.keyBuf, string(spool.text(spool.cells[slices.Index(l.order, at)])))
+	}
+	row := l.rows[xxh3.Hash128(l.keyBuf)]
+	return !row.merged && !row.deleted && row.at == spool.offset()
 }

@@ -162,15 +162,7 @@ func (p *parser) parse() (bool, error) {
 			}
 			i = next
 		} else {
-			from := i
-			for i < end && buf[i] != p.comma && buf[i] != '\n' {
-				i++
-			}
-			to := i
-			if to > from && buf[to-1] == '\r' && (i == end || buf[i] == '\n') {
-				to--
-			}
-			p.cells = append(p.cells, cell{start: from, end: to})
+			i = p.unquoted(i)
 		}
 		switch {
 		case i == end && !p.eof:
@@ -184,6 +176,22 @@ func (p *parser) parse() (bool, error) {
 		}
 		i++ // the comma
 	}
+}
+
+// unquoted takes the cell that begins at i, and gives where it ends. The
+// carriage return of a line end is no part of it.
+func (p *parser) unquoted(i int) int {
+	buf, end, comma := p.buf, p.end, p.comma
+	from := i
+	for i < end && buf[i] != comma && buf[i] != '\n' {
+		i++
+	}
+	to := i
+	if to > from && buf[to-1] == '\r' && (i == end || buf[i] == '\n') {
+		to--
+	}
+	p.cells = append(p.cells, cell{start: from, end: to})
+	return i
 }
 
 // quoted takes the cell whose quote opens at i, and gives where it ends: at a

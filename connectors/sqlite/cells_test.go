@@ -176,9 +176,16 @@ func TestWritesThatWouldNotComeBack(t *testing.T) {
 		value  record.Value
 		done   bool
 	}{
-		{"s", "007", false}, {"s", " 1e3 ", false}, {"s", "7 up", true}, {"d", record.Decimal("0.12345678901234567890"), false},
-		{"d", record.Decimal("NaN"), false}, {"d", record.Decimal("123456789.012345"), true}, {"f", "nan", false},
-		{"j", record.JSON("0.12345678901234567890"), false}, {"j", record.JSON("5"), true}, {"g", int64(1), false},
+		{"s", "007", false},
+		{"s", " 1e3 ", false},
+		{"s", "7 up", true},
+		{"d", record.Decimal("0.12345678901234567890"), false},
+		{"d", record.Decimal("NaN"), false},
+		{"d", record.Decimal("123456789.012345"), true},
+		{"f", "nan", false},
+		{"j", record.JSON("0.12345678901234567890"), false},
+		{"j", record.JSON("5"), true},
+		{"g", int64(1), false},
 	} {
 		results, err := s.Apply(context.Background(), connectors.Writes{
 			Columns: []string{c.column}, Items: []connectors.Item{{Op: connectors.OpCreate, Set: []record.Value{c.value}}},

@@ -25,14 +25,14 @@ func database(tb testing.TB, script string) string {
 	return path
 }
 
-func execute(tb testing.TB, path, script string, args ...any) {
+func execute(tb testing.TB, path, script string) {
 	tb.Helper()
 	conn, err := bare.Open(path, false, 5*time.Second)
 	require.NoError(tb, err)
 	defer conn.Close()
 	for sql := range strings.SplitSeq(script, ";\n") {
 		if strings.TrimSpace(sql) != "" {
-			require.NoError(tb, conn.Exec(sql, args...), sql)
+			require.NoError(tb, conn.Exec(sql), sql)
 		}
 	}
 }
