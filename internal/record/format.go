@@ -115,13 +115,13 @@ var patternTokens = []struct{ token, layout, has string }{
 
 // goLayout translates a pattern; has lists the parts that it holds.
 func goLayout(pattern string) (layout, has string) {
-	var b strings.Builder
+	var b, parts strings.Builder
 next:
 	for rest := pattern; rest != ""; {
 		for _, t := range patternTokens {
 			if after, is := strings.CutPrefix(rest, t.token); is {
 				b.WriteString(t.layout)
-				has += t.has
+				parts.WriteString(t.has)
 				rest = after
 				continue next
 			}
@@ -129,7 +129,7 @@ next:
 		b.WriteByte(rest[0])
 		rest = rest[1:]
 	}
-	return b.String(), has
+	return b.String(), parts.String()
 }
 
 // IsNull reports whether the text is the one that stands for NULL.
