@@ -59,7 +59,7 @@ func (e *Extract) extract(ctx context.Context, in ExtractInput) (Extracted, erro
 
 // The names of a run's objects in the stage.
 
-func runPrefix(run string) string { return run + "/" }
+func runPrefix(run string) string { return run }
 
 func rawName(pass Pass, system int, part string) string {
 	return fmt.Sprintf("%s/%d/%s/raw.arrow", pass.Run, system, part)

@@ -19,7 +19,7 @@ sync: people
 systems:
   crm:     {connector: postgres, url: "${CRM_URL}", object: contacts, modified: updated_at}
   billing: {connector: sqlite, path: ./billing.db, object: customers}
-  news:    {connector: csv, path: ./news.csv, key: Nr}
+  news:    {connector: csv, path: ./news.csv, key: E-Mail}
 match: email
 fields:
   email: {crm: {read: lower(trim(email)), write: email}, billing: email_address, news: E-Mail}
@@ -31,7 +31,6 @@ fields:
     news: Name
   city:  {crm: city, billing: city, news: Ort}
   plan:  {crm: plan, billing: plan, resolve: manual}
-  nr:    {news: Nr, crm: news_nr}
 conflicts: {resolve: [{priority: [crm, billing, news]}]}
 deletes: {effect: hard}
 limits: {delete: {count: 5}}
@@ -84,7 +83,7 @@ const (
 func TestThreeSystemsAgreeFromMessyData(t *testing.T) {
 	s, crm, billing := newThreeWay(t)
 	first := s.run("people")
-	require.Equal(t, activities.OutcomeDone, first.Outcome, first.Reason)
+	require.Equal(t, activities.OutcomeDone, first.Outcome, "%+v\n%s", first, s.story())
 	require.Len(t, rows(t, crm, seeCRM), 300)
 	require.Equal(t, rows(t, crm, seeCRM), rows(t, billing, seeBilling))
 

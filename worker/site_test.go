@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -92,7 +93,7 @@ func (s *site) define(definition string) {
 // try runs a sync once, as `syncline run` does.
 func (s *site) try(name string, ask workflows.Ask) (activities.Result, error) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
 	defer cancel()
 	project, problems := s.house.Project()
 	require.NoError(s.t, problems.Err())
@@ -112,7 +113,23 @@ func (s *site) try(name string, ask workflows.Ask) (activities.Result, error) {
 	if errors.As(err, &app) {
 		return result, app
 	}
+	if err != nil {
+		s.t.Log(s.pending(started))
+	}
 	return result, err
+}
+
+// pending says what a run that does not end is waiting for.
+func (s *site) pending(started workflows.Started) string {
+	description, err := s.engine.Client().DescribeWorkflowExecution(context.Background(), started.WorkflowID, started.RunID)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, p := range description.GetPendingActivities() {
+		fmt.Fprintf(&b, "%s, attempt %d: %s\n", p.GetActivityType().GetName(), p.GetAttempt(), p.GetLastFailure().GetMessage())
+	}
+	return b.String() + s.logs.String()
 }
 
 // run runs a sync that must not fail, and checks that its counts balance.
@@ -213,3 +230,9 @@ func line(cells []sql.NullString) string {
 }
 
 func (s *site) file(name string) string { return filepath.Join(s.dir, "mappings", name) }
+
+// story is what stands in the quarantine and in the log.
+func (s *site) story() string {
+	rows, err := s.house.Ledger.Quarantine(s.t.Context(), "", 10)
+	return fmt.Sprintf("%+v %v\n%s", rows, err, s.logs.String())
+}

@@ -212,21 +212,18 @@ func (r *run) guard(ctx workflow.Context) error {
 	return err
 }
 
-// load pays every system what it is owed, all systems side by side.
+// load pays every system what it is owed, one system after the other: an
+// acknowledgement is of a whole link, so two systems must not be acknowledged
+// at once.
 func (r *run) load(ctx workflow.Context, phase string) error {
-	flight := newFlight(ctx, len(r.detected.Targets))
 	for _, target := range r.detected.Targets {
-		index := r.indexOf(target)
-		flight.start(func(ctx workflow.Context) error {
-			var loaded activities.Loaded
-			err := workflow.ExecuteActivity(step(ctx, activities.StepLoad, target+", "+phase+"s"), activities.StepLoad,
-				activities.LoadInput{Pass: r.detected.Pass, System: index, Phase: phase}).Get(ctx, &loaded)
-			r.addLoaded(target, loaded)
+		var loaded activities.Loaded
+		err := workflow.ExecuteActivity(step(ctx, activities.StepLoad, target+", "+phase+"s"), activities.StepLoad,
+			activities.LoadInput{Pass: r.detected.Pass, System: r.indexOf(target), Phase: phase}).Get(ctx, &loaded)
+		r.addLoaded(target, loaded)
+		if err != nil {
 			return err
-		})
-	}
-	if err := flight.wait(); err != nil {
-		return err
+		}
 	}
 	if phase == activities.PhaseDelete {
 		for _, target := range r.detected.Targets {
