@@ -114,7 +114,7 @@ func (o *object) Describe(ctx context.Context) (connectors.Description, error) {
 		}
 		t.mu.RLock()
 		defer t.mu.RUnlock()
-		d.Schema, d.Key, d.Identity = t.shape.Schema, t.shape.Key, t.identity
+		d.Schema, d.Key, d.Identity = t.shape.described(), t.shape.Key, t.identity
 		d.Rows, d.Can = int64(len(t.rows)), t.shape.capabilities()
 		return nil
 	})

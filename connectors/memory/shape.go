@@ -82,6 +82,19 @@ func (s Shape) modes() []connectors.Mode {
 	})
 }
 
+// described is the schema as Describe tells it: keys that the system chooses
+// can only be read.
+func (s Shape) described() *record.Schema {
+	if !s.Personality.ServerKeys {
+		return s.Schema
+	}
+	fields := slices.Clone(s.Schema.Fields)
+	for i := range fields {
+		fields[i].ReadOnly = fields[i].ReadOnly || slices.Contains(s.Key, fields[i].Name)
+	}
+	return record.NewSchema(fields...)
+}
+
 func (s Shape) capabilities() connectors.Capabilities {
 	p := s.Personality
 	can := connectors.Capabilities{
