@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 // days and machinery.
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
-		newCheck(a), newPlan(a), newRun(a),
+		newDemo(a), newCheck(a), newPlan(a), newRun(a),
 		newDeploy(a), newUp(a),
 		newStatus(a), newShow(a), newHistory(a), newConflicts(a), newQuarantine(a),
 		newPause(a), newResume(a), newApprove(a), newRuns(a),

@@ -179,9 +179,6 @@ func (a *app) tell(ctx context.Context, sync string, decision int64) error {
 	return plainError(handle.Get(ctx, nil))
 }
 
-// appliedTimeout is how long `decide` waits for the run that applies.
-const appliedTimeout = 2 * time.Minute
-
 func (a *app) waitApplied(ctx context.Context, sync string, ids []int64) error {
 	ctx, cancel := context.WithTimeout(ctx, appliedTimeout)
 	defer cancel()

@@ -155,7 +155,7 @@ func viewLink(session *activities.Session, link *reconcile.Link) linkView {
 			if m == nil {
 				continue
 			}
-			if seen, differs := m.Seen[f]; differs {
+			if seen, differs := m.Seen[f]; differs && shown(textOf(seen)) != shown(view.Base) {
 				if view.Differs == nil {
 					view.Differs = map[string]*string{}
 				}

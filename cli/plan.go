@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/syncline-dev/syncline/activities"
 )
@@ -121,7 +122,7 @@ func shown(text *string) string {
 	if text == nil {
 		return "∅"
 	}
-	runes := []rune(*text)
+	runes := []rune(norm.NFC.String(*text)) // so that columns align
 	if len(runes) > 60 {
 		runes = append(slices.Clone(runes[:59]), '…')
 	}

@@ -87,6 +87,14 @@ func (s *screen) red(text string) string    { return s.paint("31", text) }
 func (s *screen) green(text string) string  { return s.paint("32", text) }
 func (s *screen) yellow(text string) string { return s.paint("33", text) }
 
+// count says how many of something there are.
+func count[N int | int64](n N, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
+}
+
 // exit tells an error, if there is one, and gives the exit code.
 func (s *screen) exit(err error) int {
 	if err == nil {
@@ -100,26 +108,15 @@ func (s *screen) exit(err error) int {
 		code = codeOfKind(err)
 	}
 	text := strings.TrimSpace(err.Error())
-	if isUsage(text) {
-		code = exitUsage
+	if text == "" {
+		return code
 	}
-	if text != "" {
-		fmt.Fprintln(s.err, "error: "+text)
-	}
+	s.head(s.err)
+	s.note("error: %s", text)
 	if next != "" {
-		fmt.Fprintln(s.err, "next:  "+next)
+		s.note("next:  %s", next)
 	}
 	return code
-}
-
-// isUsage knows cobra's own complaints, which have no type.
-func isUsage(text string) bool {
-	for _, start := range []string{"unknown command", "accepts ", "requires at least", "requires at most", "invalid argument"} {
-		if strings.HasPrefix(text, start) {
-			return true
-		}
-	}
-	return false
 }
 
 func codeOfKind(err error) int {

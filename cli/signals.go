@@ -82,3 +82,14 @@ func (s *signals) stop() {
 	close(s.from)
 	s.cancel(nil)
 }
+
+// wait returns with Ctrl-C or when the context ends: the ordinary end of what
+// stays up.
+func (s *signals) wait(ctx context.Context) {
+	interrupts, giveBack := s.interrupts()
+	defer giveBack()
+	select {
+	case <-interrupts:
+	case <-ctx.Done():
+	}
+}

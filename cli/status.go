@@ -129,10 +129,10 @@ func (a *app) showStatus(st syncStatus) {
 	}
 	s.say("  %s · %s", last, deployed)
 	if st.Conflicts > 0 {
-		s.say("  %s", s.yellow(fmt.Sprintf("%d conflicts wait", st.Conflicts)))
+		s.say("  %s", s.yellow(count(st.Conflicts, "open conflict")))
 	}
 	if st.Quarantined > 0 {
-		s.say("  %s", s.yellow(fmt.Sprintf("%d records are quarantined", st.Quarantined)))
+		s.say("  %s", s.yellow(count(st.Quarantined, "quarantined record")))
 	}
 	for _, system := range sortedKeys(st.Paused) {
 		s.say("  %s", s.yellow("paused "+system+": "+st.Paused[system]))

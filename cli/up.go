@@ -1,10 +1,7 @@
 package cli
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"os/signal"
 
 	"github.com/spf13/cobra"
 )
@@ -33,7 +30,7 @@ func newUp(a *app) *cobra.Command {
 			a.screen.say("Temporal  %s", a.engine.Address())
 			a.screen.say("state     %s", a.house.Config.State)
 			a.screen.say("Ctrl-C ends it; what is going on then goes on with the next start.")
-			waitForInterrupt(c.Context())
+			a.signals.wait(c.Context())
 			return nil
 		},
 	}
@@ -58,14 +55,8 @@ func newWorker(a *app) *cobra.Command {
 				return err
 			}
 			a.screen.say("working for %s, namespace %s", a.engine.Address(), a.engine.Namespace())
-			waitForInterrupt(c.Context())
+			a.signals.wait(c.Context())
 			return nil
 		},
 	}
-}
-
-func waitForInterrupt(ctx context.Context) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
-	<-ctx.Done()
 }
