@@ -176,8 +176,8 @@ func TestTerminatedSyncLosesNothing(t *testing.T) {
 	change(t, billing, `UPDATE customers SET plan = 'team', city = 'Zug' WHERE email_address = 'p5@example.com'`)
 	s.run("people") // leaves the conflict open, and the Sync with it
 	require.NoError(t, s.engine.Client().TerminateWorkflow(t.Context(), "people", "", "test"))
-	change(t, crm, `UPDATE contacts SET first_name = 'Eva' WHERE email = 'p8@example.com'`)
+	change(t, crm, `UPDATE contacts SET first_name = 'Eva' WHERE email = 'p11@example.com'`)
 	result := s.run("people")
 	require.Equal(t, int64(1), result.Open, "the conflict is still there")
-	require.Contains(t, strings.Join(rows(t, billing, seeBilling), "\n"), "Eva Müller 8")
+	require.Contains(t, strings.Join(rows(t, billing, seeBilling), "\n"), "Eva Müller 11")
 }

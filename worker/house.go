@@ -13,6 +13,7 @@ import (
 	"github.com/syncline-dev/syncline/connectors/all"
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/internal/stage"
+	_ "github.com/syncline-dev/syncline/internal/stage/cloud" // stages on s3://, gs:// and azblob://
 	"github.com/syncline-dev/syncline/mappings"
 )
 

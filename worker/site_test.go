@@ -93,7 +93,7 @@ func (s *site) define(definition string) {
 // try runs a sync once, as `syncline run` does.
 func (s *site) try(name string, ask workflows.Ask) (activities.Result, error) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	project, problems := s.house.Project()
 	require.NoError(s.t, problems.Err())
