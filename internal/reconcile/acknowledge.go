@@ -87,15 +87,18 @@ func (r Receipt) mark(m *Member) {
 	m.SinceWrite = r.Shown && m.Flips == 0
 }
 
-// Intend gives the link with the intent to create its row in a system: it is
-// recorded before the creation, so that after a crash the row is looked up. It
-// keeps the match texts that the row is created with: the link's may change
-// before anybody sees the row.
-func Intend(link *Link, system int) *Link {
+// Intend gives the link with the intent to pay a creation. It is recorded
+// before the creation, so that after a crash the row is looked up. The member
+// keeps the match texts and the revision that the row is created with: the
+// link's may change before anybody sees the row.
+func Intend(link *Link, creation Payment) *Link {
 	l := link.Clone()
-	for len(l.Members) <= system {
+	s := creation.System
+	for len(l.Members) <= s {
 		l.Members = append(l.Members, nil)
 	}
-	l.Members[system] = &Member{System: system, LinkID: l.ID, State: Creating, Match: slices.Clone(l.Match)}
+	l.Members[s] = &Member{
+		System: s, LinkID: l.ID, State: Creating, Acked: creation.Rev, Match: slices.Clone(l.Match),
+	}
 	return l
 }

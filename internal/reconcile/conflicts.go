@@ -60,9 +60,7 @@ func (w *work) hold(c *Conflict) {
 // file gives a conflict its digest and, if it was open already, its number and
 // its clock. Candidates that changed are shown again, whoever skipped them.
 func (r *resolver) file(c, open *Conflict) {
-	slices.SortStableFunc(c.Candidates, func(a, b Candidate) int {
-		return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Link, b.Link))
-	})
+	slices.SortStableFunc(c.Candidates, compareCandidates)
 	c.Digest = Digest(r.rules, c)
 	if open == nil {
 		c.Opened = r.bucket.Now
@@ -86,7 +84,7 @@ func Digest(rules *Rules, c *Conflict) string {
 		row = append(row, rules.Fields[c.Field].Name)
 	}
 	row = append(row, string(c.Key))
-	for _, candidate := range c.Candidates {
+	for _, candidate := range slices.SortedFunc(slices.Values(c.Candidates), compareCandidates) {
 		name := ""
 		if candidate.System != None {
 			name = rules.Systems[candidate.System].Name
@@ -97,6 +95,16 @@ func Digest(rules *Rules, c *Conflict) string {
 }
 
 const digestDigits = 12
+
+func compareCandidates(a, b Candidate) int {
+	if a.Base != b.Base && a.System == b.System {
+		if a.Base {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Link, b.Link))
+}
 
 // answers reports whether a decision's verb fits a conflict in a field.
 func (w *work) answers(c *Conflict, sides []contender, d *Decision) bool {
@@ -134,6 +142,11 @@ func (w *work) answer(c *Conflict, sides []contender, d *Decision) verdict {
 		v.value, v.from = c.Base, w.link.Origins[c.Field].System
 	case "then":
 		v = w.decide(c.Field, sides, w.r.rules.Then)
+	}
+	for _, side := range sides {
+		if side.system == v.from && record.Equal(side.value, v.value) {
+			v.at = max(v.at, side.at)
+		}
 	}
 	v.rule, v.decision = decisionRule(d), d
 	return v

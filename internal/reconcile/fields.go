@@ -20,6 +20,9 @@ type contender struct {
 	first bool
 	// pending: it was said before and waits in a conflict.
 	pending bool
+	// holders are further systems whose word a base is, where systems meet for
+	// the first time.
+	holders []int
 	// informed: the edit was made on top of the base as it is.
 	informed bool
 }
@@ -85,11 +88,13 @@ func (w *work) field(f int) {
 		}
 		firsts = append(firsts, contender{system: best.from, value: best.value, at: best.at, base: true})
 	case known && len(firsts) > 0:
-		firsts = append(firsts, w.baseSide(f))
+		base := w.baseSide(f)
+		base.holders = w.holders(f)
+		firsts = append(firsts, base)
 	case len(firsts) == 0:
 		return
 	}
-	best = w.choose(f, firsts, w.meeting(f, firsts), w.firstRule(firsts))
+	best = w.meet(f, open, firsts)
 	if best.outcome != decided {
 		w.conflict(f, InsertExists, open, firsts, best)
 		return
@@ -130,7 +135,9 @@ func (w *work) contenders(f int, open *Conflict) []contender {
 		c.first = w.first[s] || !known || (open != nil && open.Kind == InsertExists && waiting != nil)
 		if !c.first {
 			last := w.lastOf(s)[f]
-			c.first = record.IsMissing(last) && w.system(s).switches(f)
+			// After an attempt of ours, only what it wrote is no news; anything
+			// else is somebody else's row, and never an edit.
+			c.first = w.attempted[s] && !record.Equal(c.value, last) || record.IsMissing(last) && w.system(s).switches(f)
 			c.was = last
 			if record.Equal(c.value, last) {
 				if waiting == nil {
@@ -175,7 +182,10 @@ func (w *work) baseContends(f int, open *Conflict, edits []contender) bool {
 		if c.informed {
 			return false
 		}
-		if !c.pending && (open != nil || w.link.Origins[f].Rev > w.before[c.system].acked()) {
+		// A field that a conflict holds is not paid, so that what its system
+		// acknowledged says nothing about it.
+		late := w.link.Origins[f].Rev > w.before[c.system].acked() || open != nil
+		if late && !c.pending && open.of(c.system) == nil {
 			moved = true
 		}
 	}
@@ -198,6 +208,17 @@ func (w *work) baseSide(f int) contender {
 	return contender{system: origin.System, value: w.base[f], at: origin.At, base: true, was: w.base[f]}
 }
 
+// holders are the systems that hold the base as it is.
+func (w *work) holders(f int) []int {
+	var all []int
+	for s, m := range w.link.Members {
+		if m != nil && m.State == Live && !w.first[s] && w.system(s).Has[f] && !w.seen(s, f) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
 // directed keeps the sides whose word counts in this field: targets have none,
 // an owner has the only one, and what was written once stays.
 func (w *work) directed(f int, sides []contender, open *Conflict) (heard, violations []contender) {
@@ -208,15 +229,15 @@ func (w *work) directed(f int, sides []contender, open *Conflict) (heard, violat
 	for _, c := range sides {
 		switch {
 		case !w.system(c.system).Reads:
-			w.overrule(f, c, "target")
+			w.overrule(f, c, w.link.Origins[f].System, "target")
 		case rule.WriteOnce && known && w.base[f] != nil:
-			w.violated(f, c, "write_once")
+			w.violated(f, c, w.link.Origins[f].System, "write_once")
 		case seeding || rule.Owner == c.system:
 			heard = append(heard, c)
 		case !known: // before its owner has spoken, nobody else's word is taken
 			unheard = append(unheard, c)
 		case c.first:
-			w.overrule(f, c, "owner_wins")
+			w.overrule(f, c, rule.Owner, "owner_wins")
 		default:
 			violations = append(violations, c)
 		}
@@ -240,7 +261,7 @@ func (w *work) violations(f int, open *Conflict, heard, violations []contender) 
 	chain := w.r.rules.Kinds[OwnershipViolation]
 	if len(heard) > 0 || chain == nil || len(violations) == 0 {
 		for _, c := range violations {
-			w.violated(f, c, "owner_wins")
+			w.violated(f, c, w.r.rules.Fields[f].Owner, "owner_wins")
 		}
 		return false
 	}
@@ -269,22 +290,25 @@ func (w *work) speaks(s, f int) bool {
 }
 
 // overrule leaves the base and owes it to the system that said otherwise.
-func (w *work) overrule(f int, c contender, rule string) {
+func (w *work) overrule(f int, c contender, from int, rule string) {
 	w.owe = append(w.owe, debt{c.system, f})
 	if w.rows[c.system] != nil {
 		w.rows[c.system].news = true
 	}
-	w.note(f, c.value, w.base[f], w.link.Origins[f].System, rule, []Candidate{c.candidate()})
+	w.note(f, c.value, w.base[f], from, rule, []Candidate{c.candidate()})
 }
 
 // violated is an edit where an edit does not count: it is reverted, or left
 // standing until the owner's next word.
-func (w *work) violated(f int, c contender, rule string) {
+func (w *work) violated(f int, c contender, from int, rule string) {
 	if w.r.rules.Fields[f].Ignore {
-		w.note(f, c.value, w.base[f], w.link.Origins[f].System, rule+" (ignored)", []Candidate{c.candidate()})
+		if w.rows[c.system] != nil {
+			w.rows[c.system].ignored = true
+		}
+		w.note(f, c.value, w.base[f], from, rule+" (ignored)", []Candidate{c.candidate()})
 		return
 	}
-	w.overrule(f, c, rule)
+	w.overrule(f, c, from, rule)
 }
 
 func (c contender) candidate() Candidate {

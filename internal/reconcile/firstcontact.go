@@ -12,18 +12,28 @@ func (r *Rules) chain(f int, kind Kind) Chain {
 	return r.Default
 }
 
+// meet decides between values that meet for the first time.
+//
+// A conflict that is open was left to people by one of the two chains that may
+// apply; as long as one of them still does, it stays theirs.
+func (w *work) meet(f int, open *Conflict, sides []contender) verdict {
+	alone := w.firstRule(sides)
+	if open == nil || open.Kind != InsertExists {
+		return w.choose(f, sides, w.meeting(f, w.created(sides)), alone)
+	}
+	v := w.choose(f, sides, w.meeting(f, true), alone)
+	if v.outcome == decided {
+		v = w.choose(f, sides, w.meeting(f, false), alone)
+	}
+	return v
+}
+
 // meeting gives the policies for values that meet for the first time. At a
 // system's first sync, for a new field and after a changed mapping those are
-// what first_sync prefers; rows that were made in two systems at once, later,
-// are an insert that exists, and have their own kind.
-func (w *work) meeting(f int, sides []contender) Chain {
+// what first_sync prefers; rows that were created in two systems at once,
+// later, are an insert that exists, and have their own kind.
+func (w *work) meeting(f int, created bool) Chain {
 	rules := w.r.rules
-	created := false
-	for _, c := range sides {
-		if !c.base && w.rows[c.system] != nil && w.rows[c.system].joined && !w.r.first(c.system) {
-			created = true
-		}
-	}
 	if created {
 		if c := rules.Fields[f].Chain; c != nil {
 			return c
@@ -36,6 +46,17 @@ func (w *work) meeting(f int, sides []contender) Chain {
 		return rules.Prefer
 	}
 	return rules.chain(f, InsertExists)
+}
+
+// created reports whether one of the rows came to its link later than at the
+// first sync of its system.
+func (w *work) created(sides []contender) bool {
+	for _, c := range sides {
+		if !c.base && w.rows[c.system] != nil && w.rows[c.system].joined && !w.r.first(c.system) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *work) firstRule(sides []contender) string {

@@ -311,7 +311,10 @@ func ambiguous(rel *relations, doubtful, rivals, links []int) []step {
 		if len(mine) == 0 {
 			mine = links
 		}
-		if len(rel.direct[i]) > 1 {
+		if possible := rel.joinable(mine, rel.rows[i].system); len(possible) > 0 {
+			mine = possible
+		}
+		if len(rel.direct[i]) > 1 && len(mine) > 1 {
 			s.kind = MultipleUniqueConflicts
 		}
 		for _, a := range mine {
@@ -326,6 +329,17 @@ func ambiguous(rel *relations, doubtful, rivals, links []int) []step {
 		steps = append(steps, s)
 	}
 	return steps
+}
+
+// joinable are the links in which a row of that system still has a place.
+func (r *relations) joinable(anchors []int, system int) []int {
+	var possible []int
+	for _, a := range anchors {
+		if r.anchors[a].free(system) {
+			possible = append(possible, a)
+		}
+	}
+	return possible
 }
 
 // free reports whether a row of that system can join the link.

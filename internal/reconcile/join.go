@@ -34,10 +34,11 @@ func (r *resolver) identityConflicts() map[identityRef]*Conflict {
 }
 
 // questions are the conflicts that an ambiguous row raises: one for each link
-// that it may belong to, or one alone.
+// that it may belong to, which each of them holds, or one alone. A link that
+// has its row in that system already has nothing to wait for.
 func (r *resolver) questions(s step) []*Conflict {
 	row := s.rows[0]
-	links := s.links
+	links := slices.DeleteFunc(slices.Clone(s.links), func(a *anchor) bool { return !s.reused && !a.free(row.system) })
 	if len(links) == 0 {
 		links = []*anchor{nil}
 	}

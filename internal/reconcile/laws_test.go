@@ -22,11 +22,6 @@ func TestLaws(t *testing.T) {
 }
 
 func live(w *world) {
-	defer func() {
-		if w.t.Failed() {
-			w.t.Log(strings.Join(w.trace, "\n"))
-		}
-	}()
 	w.faulty = true
 	for range rapid.IntRange(1, 12).Draw(w.t, "rounds") {
 		for range rapid.IntRange(0, 4).Draw(w.t, "acts") {
@@ -55,7 +50,7 @@ func (w *world) quiet(how string) {
 			break
 		}
 		if n == patience-1 {
-			w.t.Fatalf("%s: not quiet after %d runs\n%s", how, patience, strings.Join(w.trace, "\n"))
+			w.fail("%s: not quiet after %d runs", how, patience)
 		}
 	}
 	seen := map[ref]string{}
@@ -65,7 +60,7 @@ func (w *world) quiet(how string) {
 				continue
 			}
 			if other, twice := seen[ref{s, m.Key}]; twice {
-				w.t.Fatalf("row %s %s is in links %s and %s\n%s", w.rules.Systems[s].Name, m.Key, other, l.ID, strings.Join(w.trace, "\n"))
+				w.fail("row %s %s is in links %s and %s", w.rules.Systems[s].Name, m.Key, other, l.ID)
 			}
 			seen[ref{s, m.Key}] = l.ID
 		}
@@ -75,7 +70,7 @@ func (w *world) quiet(how string) {
 		for key := range rows {
 			at := ref{s, key}
 			if seen[at] == "" && !slices.ContainsFunc(w.loose, func(m *Member) bool { return m.System == s && m.Key == key }) {
-				w.t.Fatalf("row %s %s is known to nobody\n%s", w.rules.Systems[s].Name, key, strings.Join(w.trace, "\n"))
+				w.fail("row %s %s is known to nobody", w.rules.Systems[s].Name, key)
 			}
 		}
 	}
@@ -103,7 +98,7 @@ func (w *world) agreed(l *Link) {
 	for s, m := range l.Members {
 		if m == nil {
 			if !w.blockedByUnique(s, l) {
-				w.t.Fatalf("%s has no row of %s\n%s", w.rules.Systems[s].Name, l.ID, strings.Join(w.trace, "\n"))
+				w.fail("%s has no row of %s", w.rules.Systems[s].Name, l.ID)
 			}
 			continue
 		}
@@ -112,7 +107,7 @@ func (w *world) agreed(l *Link) {
 		}
 		row := w.systems[s][m.Key]
 		if row == nil {
-			w.t.Fatalf("%s %s of %s is gone and nobody minds\n%s", w.rules.Systems[s].Name, m.Key, l.ID, strings.Join(w.trace, "\n"))
+			w.fail("%s %s of %s is gone and nobody minds", w.rules.Systems[s].Name, m.Key, l.ID)
 		}
 		predicted := w.rules.Systems[s].predict(l.Base)
 		for f := range wFields {
@@ -120,7 +115,7 @@ func (w *world) agreed(l *Link) {
 				continue
 			}
 			if !record.Equal(row.fields[f], predicted[f]) {
-				w.t.Fatalf("%s %s has %s %v, the base %v\n%s", w.rules.Systems[s].Name, m.Key, w.rules.Fields[f].Name, row.fields[f], l.Base[f], strings.Join(w.trace, "\n"))
+				w.fail("%s %s has %s %v, the base %v", w.rules.Systems[s].Name, m.Key, w.rules.Fields[f].Name, row.fields[f], l.Base[f])
 			}
 		}
 	}
@@ -137,11 +132,11 @@ func (w *world) blockedByUnique(s int, l *Link) bool {
 func (w *world) judge(b *Bucket, out *Outcome) {
 	for _, t := range append(out.PerSystem, out.Tally) {
 		if !t.Balanced() {
-			w.t.Fatalf("counts do not balance: %+v", t)
+			w.fail("counts do not balance: %+v", t)
 		}
 	}
 	if int(out.Tally.Read) != len(b.Observations) {
-		w.t.Fatalf("read %d of %d", out.Tally.Read, len(b.Observations))
+		w.fail("read %d of %d", out.Tally.Read, len(b.Observations))
 	}
 	other := *b
 	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(w.t, "order"), 1)) //nolint:gosec // an order, not a secret
@@ -149,10 +144,10 @@ func (w *world) judge(b *Bucket, out *Outcome) {
 	other.Conflicts, other.Decisions = shuffled(random, b.Conflicts), shuffled(random, b.Decisions)
 	again, err := Resolve(w.rules, &other)
 	if err != nil {
-		w.t.Fatalf("resolve: %v", err)
+		w.fail("resolve: %v", err)
 	}
 	if one, two := show(w.rules, out), show(w.rules, again); one != two {
-		w.t.Fatalf("another order gives another outcome:\n%s\n---\n%s\n%s", one, two, strings.Join(w.trace, "\n"))
+		w.fail("another order gives another outcome:\n%s\n---\n%s", one, two)
 	}
 	w.nothingLost(b, out)
 }
@@ -169,10 +164,10 @@ func (w *world) judgeAgain(b *Bucket) {
 	next.Links, next.Loose, next.Conflicts, next.Decisions = w.links, w.loose, w.conflicts, nil
 	out, err := Resolve(w.rules, &next)
 	if err != nil {
-		w.t.Fatalf("resolve: %v", err)
+		w.fail("resolve: %v", err)
 	}
 	if len(out.Links)+len(out.Loose)+len(out.Opened)+len(out.Closed) > 0 {
-		w.t.Fatalf("resolving again changes something:\n%s\n%s", show(w.rules, out), strings.Join(w.trace, "\n"))
+		w.fail("resolving again changes something:\n%s", show(w.rules, out))
 	}
 }
 
@@ -218,15 +213,15 @@ func (w *world) keptWord(was, l *Link, s int, o *Observation, out *Outcome) {
 			continue
 		}
 		if !w.accountedFor(l, f, s, said, out) {
-			w.t.Fatalf("%s said %s = %v, and that is nowhere\n%s", w.rules.Systems[s].Name, w.rules.Fields[f].Name, said, strings.Join(w.trace, "\n"))
+			w.fail("%s said %s = %v, and that is nowhere", w.rules.Systems[s].Name, w.rules.Fields[f].Name, said)
 		}
 		// The base that this system was never shown must not vanish either.
 		row := w.systems[s][o.Key]
 		unknown := row != nil && !row.held[f][record.Text(predicted[f])]
 		if unknown && !record.IsMissing(was.Base[f]) && !record.Equal(l.Base[f], was.Base[f]) && l.Origins[f].System == s &&
 			!w.accountedFor(l, f, None, was.Base[f], out) && !w.supersededBase(was, f, s, out) {
-			w.t.Fatalf("%s overwrote %s = %v, which it never saw, and no rule says so\n%s",
-				w.rules.Systems[s].Name, w.rules.Fields[f].Name, was.Base[f], strings.Join(w.trace, "\n"))
+			w.fail("%s overwrote %s = %v, which it never saw, and no rule says so",
+				w.rules.Systems[s].Name, w.rules.Fields[f].Name, was.Base[f])
 		}
 	}
 }
@@ -289,6 +284,46 @@ func (w *world) accountedFor(l *Link, f, s int, v record.Value, out *Outcome) bo
 	}
 	return l.Tombstone
 }
+
+// TestLawsCanFail switches single rules off and shows that the laws notice.
+func TestLawsCanFail(t *testing.T) {
+	t.Parallel()
+	for name, off := range map[string]hooks{
+		"a base that moved is no side of its own":   {ignoreMovedBase: true},
+		"what a policy overruled is not owed again": {forgetDebts: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			worlds := rapid.Custom(func(t *rapid.T) string { return broken(t, off) })
+			for seed := range 3000 {
+				if worlds.Example(seed) != "" {
+					return
+				}
+			}
+			t.Fatal("no law noticed")
+		})
+	}
+}
+
+// broken lets one world live and gives the law that did not hold.
+func broken(t *rapid.T, off hooks) (law string) {
+	w := newWorld(t)
+	w.rules.hooks = off
+	w.broken = func(text string) { panic(lawBroken(text)) }
+	defer func() {
+		if r := recover(); r != nil {
+			text, is := r.(lawBroken)
+			if !is {
+				panic(r)
+			}
+			law = string(text)
+		}
+	}()
+	live(w)
+	return ""
+}
+
+type lawBroken string
 
 // TestLawsNeedRule3 shows that the laws can fail: without the clause that a
 // base which moved is a side of its own, an edit is lost in silence.

@@ -97,6 +97,11 @@ func (w *work) decide(f int, sides []contender, chain Chain) verdict {
 			return v
 		}
 	}
+	if slices.ContainsFunc(sides, func(c contender) bool { return c.first }) {
+		if i, ok := onlySpoken(sides); ok { // at a first contact, a blank is no word against a value
+			return w.win(sides, i, "fill_blank")
+		}
+	}
 	order := w.inOrder(sides)
 	return w.win(sides, order[0], "order of systems")
 }
@@ -179,7 +184,7 @@ func byTime(sides []contender, sign int) (int, bool) {
 func bySystem(sides []contender, systems []int) (int, bool) {
 	for _, s := range systems {
 		for i, c := range sides {
-			if c.system == s && s != None {
+			if s != None && (c.system == s || slices.Contains(c.holders, s)) {
 				return i, true
 			}
 		}

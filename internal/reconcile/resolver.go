@@ -144,6 +144,7 @@ func (r *resolver) newWork(l *Link) *work {
 		r: r, link: l, base: slices.Clone(l.Base), rows: make([]*sighting, systems), first: make([]bool, systems),
 		now: make([][]record.Value, systems), last: make([][]record.Value, systems),
 		before: make([]*Member, systems), predicted: make([][]record.Value, systems), leaves: make([]leave, systems),
+		attempted: make([]bool, systems),
 	}
 	r.works = append(r.works, w)
 	return w

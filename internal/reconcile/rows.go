@@ -25,7 +25,9 @@ type sighting struct {
 	joined, edits bool
 	// news: something came of it.
 	news bool
-	end  ending
+	// ignored: it said something that does not count.
+	ignored bool
+	end     ending
 }
 
 // ref names a row.

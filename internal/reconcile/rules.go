@@ -31,7 +31,7 @@ type Rules struct {
 // hooks switch rules off, so that tests can show that they are needed.
 type hooks struct {
 	ignoreMovedBase bool
-	dropConflicts   bool
+	forgetDebts     bool
 }
 
 // FieldRule is what counts for one canonical field.

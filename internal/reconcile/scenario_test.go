@@ -148,7 +148,7 @@ func TestScenarios(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.yaml")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(files), 10, "scenarios are missing")
+	require.GreaterOrEqual(t, len(files), 40, "scenarios are missing")
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
 			t.Parallel()

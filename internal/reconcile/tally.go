@@ -88,7 +88,7 @@ func (w *work) ending(row *sighting) ending {
 		skipped = true
 	}
 	switch {
-	case skipped:
+	case skipped, row.ignored && !row.news:
 		return endIgnored
 	case !row.news:
 		return endUnchanged

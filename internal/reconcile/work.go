@@ -23,6 +23,8 @@ type work struct {
 	last, now [][]record.Value
 	predicted [][]record.Value
 	leaves    []leave
+	// attempted: the row shows a creation of ours whose outcome was not known.
+	attempted []bool
 	// first: all of that system's fields meet the link for the first time.
 	first []bool
 	// changed are the fields whose base changed; owe asks for a system to be
@@ -67,7 +69,7 @@ func (w *work) arrive() {
 		if row.joined {
 			m = w.join(s, row)
 		}
-		w.meet(s, m, row)
+		w.see(s, m, row)
 	}
 }
 
@@ -77,13 +79,21 @@ func (w *work) join(s int, row *sighting) *Member {
 	m := &Member{
 		System: s, Key: row.key, LinkID: w.link.ID, State: Live, Match: slices.Clone(row.match), SinceWrite: true,
 	}
-	if row.edits {
+	before := w.before[s]
+	switch {
+	case row.edits:
 		m.Acked = w.link.Rev
+		before = nil
+	case before != nil && before.State == Creating && row.taking():
+		m.Acked = before.Acked
+		w.attempted[s] = true
+	default:
+		before = nil
 	}
 	w.link.Members[s] = m
-	w.before[s] = nil
+	w.before[s] = before
 	w.last[s] = nil
-	w.first[s] = !row.edits
+	w.first[s] = !row.edits && before == nil
 	row.news = true
 	if row.obs == nil {
 		m.Order, m.Token, m.RawHash, m.MapHash = row.loose.Order, row.loose.Token, row.loose.RawHash, row.loose.MapHash
@@ -95,7 +105,7 @@ func (w *work) join(s int, row *sighting) *Member {
 // can be read is a first contact.
 func unread() record.Hash { return record.HashText("unread") }
 
-func (w *work) meet(s int, m *Member, row *sighting) {
+func (w *work) see(s int, m *Member, row *sighting) {
 	o := row.obs
 	if o == nil {
 		w.take(s, m, row)
@@ -268,14 +278,13 @@ func (w *work) settle() {
 	}
 	w.rematch()
 	for s, m := range w.link.Members {
-		if m == nil || m.State == Creating {
-			continue
+		if m != nil {
+			w.express(s, m)
 		}
-		w.express(s, m)
 	}
 	w.oweClosed()
 	for _, d := range w.owe {
-		if m := w.link.Members[d.system]; m != nil {
+		if m := w.link.Members[d.system]; m != nil && !w.r.rules.hooks.forgetDebts {
 			m.Acked = min(m.Acked, w.link.Origins[d.field].Rev-1)
 		}
 	}
@@ -388,7 +397,7 @@ func (w *work) emit() {
 	payments, _ := owed(w.r.rules, w.link, w.r.unlisted)
 	w.owes = len(payments) > 0
 	for s, row := range w.rows {
-		if row != nil && w.old != nil && !row.news {
+		if row != nil && w.old != nil && !row.news && !row.ignored {
 			row.news = !sameFields(w.before[s], w.link.Members[s])
 		}
 	}

@@ -49,6 +49,8 @@ type world struct {
 	decisions int64
 	trace     []string
 	faulty    bool
+	// broken hears of a law that did not hold; nil fails the test.
+	broken func(law string)
 }
 
 // worldRow is one row, and every value that each of its fields ever had.
@@ -76,6 +78,14 @@ func (r *worldRow) match() []string {
 
 func (w *world) log(format string, args ...any) {
 	w.trace = append(w.trace, fmt.Sprintf(format, args...))
+}
+
+func (w *world) fail(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if w.broken != nil {
+		w.broken(text)
+	}
+	w.t.Fatalf("%s\n%s", text, strings.Join(w.trace, "\n"))
 }
 
 func newWorld(t *rapid.T) *world {
@@ -310,7 +320,7 @@ func (w *world) sync(up []int) (busy bool) {
 	before := w.links
 	out, err := Resolve(w.rules, b)
 	if err != nil {
-		w.t.Fatalf("resolve: %v", err)
+		w.fail("resolve: %v", err)
 	}
 	w.log("run %d of %v:\n%s", w.run, up, show(w.rules, out))
 	w.judge(b, out)
@@ -337,7 +347,7 @@ func (w *world) load(up []int) (busy bool) {
 	for n := range w.links {
 		payments, err := Owed(w.rules, w.links[n])
 		if err != nil {
-			w.t.Fatalf("owed: %v", err)
+			w.fail("owed: %v", err)
 		}
 		for _, p := range payments {
 			if !slices.Contains(up, p.System) {
@@ -370,7 +380,7 @@ func (w *world) pay(n int, p Payment, lost bool) bool {
 		if p.Uncertain && w.begun(p.System, w.links[n].Members[p.System]) {
 			return false // it was made; the next run sees it
 		}
-		w.links[n] = Intend(w.links[n], p.System)
+		w.links[n] = Intend(w.links[n], p)
 		if email != "" && w.has(p.System, email) {
 			w.links[n].Members[p.System] = nil // refused; the next run sees why
 			return false
