@@ -1,0 +1,167 @@
+package ledger_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// crowd is n people whose keys in the two systems have nothing to do with
+// their matches, sorted by home slot as buckets of a first sync are.
+type crowd struct {
+	scope ledger.Scope
+	links []*reconcile.Link
+}
+
+const benchFields = 10
+
+func newCrowd(n int) *crowd {
+	c := &crowd{scope: ledger.Scope{Sync: "bench", Systems: []string{"left", "right"}}}
+	for i := range benchFields {
+		c.scope.Fields = append(c.scope.Fields, record.Field{Name: "f" + strconv.Itoa(i)})
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	keys := [][]int{random.Perm(n), random.Perm(n)}
+	bySlot := make([][]*reconcile.Link, 1<<16)
+	for i := range n {
+		text := match(fmt.Sprintf("person%07d@example.org", i))
+		l := &reconcile.Link{ID: record.HashText("bench", text).String(), Rev: 1, Match: []string{text}}
+		for f := range benchFields {
+			l.Base = append(l.Base, fmt.Sprintf("value %d of %d", f, i))
+			l.Origins = append(l.Origins, reconcile.Origin{System: f % 2, Rev: 1, At: 1700000000000000, Rule: "agreed"})
+		}
+		for s := range 2 {
+			l.Members = append(l.Members, &reconcile.Member{
+				System: s, Key: key(strconv.Itoa(keys[s][i])), LinkID: l.ID, State: reconcile.Live, Acked: 1, Order: "123456789",
+				RawHash: rawHash(s, keys[s][i]), MapHash: record.HashText("map"), Match: []string{text}, SinceWrite: true,
+			})
+		}
+		slot := ledger.HomeSlot(l.Match, "")
+		bySlot[slot] = append(bySlot[slot], l)
+	}
+	for _, links := range bySlot {
+		c.links = append(c.links, links...)
+	}
+	return c
+}
+
+func rawHash(system, k int) record.Hash { return record.HashRow(int64(system), int64(k)) }
+
+// fill commits a crowd in buckets.
+func (c *crowd) fill(b *testing.B, s *ledger.Store, f ledger.Fence, bucket int) {
+	b.Helper()
+	for start := 0; start < len(c.links); start += bucket {
+		part := c.links[start:min(start+bucket, len(c.links))]
+		_, _, err := s.Commit(b.Context(), f, c.scope, ledger.Change{Step: "fill", Part: strconv.Itoa(start), Links: part})
+		require.NoError(b, err)
+	}
+}
+
+func benchLedger(b *testing.B) *ledger.Store {
+	b.Helper()
+	return open(b, "sqlite://"+filepath.Join(b.TempDir(), "ledger.db"))
+}
+
+func BenchmarkCommitNewLinks(b *testing.B) {
+	for _, size := range []int{100_000, 1_000_000} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			if testing.Short() && size > 100_000 {
+				b.Skip("takes long")
+			}
+			c := newCrowd(size)
+			for b.Loop() {
+				s := benchLedger(b)
+				c.fill(b, s, begin(b, s, c.scope, "run"), 50_000)
+			}
+			b.ReportMetric(float64(size*b.N)/b.Elapsed().Seconds(), "links/s")
+		})
+	}
+}
+
+func BenchmarkCompare(b *testing.B) {
+	const size, batch = 200_000, 16_384
+	c := newCrowd(size)
+	s := benchLedger(b)
+	c.fill(b, s, begin(b, s, c.scope, "run"), 50_000)
+	for _, same := range []bool{true, false} {
+		b.Run(fmt.Sprintf("same=%v", same), func(b *testing.B) {
+			rows := make([]ledger.Seen, batch)
+			at := 0
+			for b.Loop() {
+				at = (at + batch) % (size - batch)
+				for i := range rows {
+					rows[i] = ledger.Seen{Key: key(strconv.Itoa(at + i)), MapHash: record.HashText("map")}
+					if same {
+						rows[i].RawHash = rawHash(0, at+i)
+					}
+				}
+				briefs, err := s.Compare(b.Context(), c.scope, 0, rows)
+				require.NoError(b, err)
+				require.Equal(b, same, briefs[batch-1].Same)
+				require.True(b, briefs[0].Known)
+			}
+			b.ReportMetric(float64(batch*b.N)/b.Elapsed().Seconds(), "keys/s")
+		})
+	}
+}
+
+func BenchmarkLoadSlots(b *testing.B) {
+	const size = 200_000
+	c := newCrowd(size)
+	s := benchLedger(b)
+	f := begin(b, s, c.scope, "run")
+	c.fill(b, s, f, 50_000)
+	b.Run("load", func(b *testing.B) {
+		loaded := 0
+		for b.Loop() {
+			links, _, err := s.Load(b.Context(), c.scope, ledger.Select{Slots: &[2]uint16{0, 8191}})
+			require.NoError(b, err)
+			loaded += len(links)
+		}
+		b.ReportMetric(float64(loaded)/b.Elapsed().Seconds(), "links/s")
+	})
+	b.Run("keys", func(b *testing.B) {
+		loaded := 0
+		keys := make([]record.Key, 10_000)
+		for i := range keys {
+			keys[i] = key(strconv.Itoa(i * 19))
+		}
+		for b.Loop() {
+			links, _, err := s.Load(b.Context(), c.scope, ledger.Select{Keys: map[int][]record.Key{0: keys}})
+			require.NoError(b, err)
+			loaded += len(links)
+		}
+		b.ReportMetric(float64(loaded)/b.Elapsed().Seconds(), "links/s")
+	})
+	b.Run("members", func(b *testing.B) {
+		listed := 0
+		for b.Loop() {
+			err := s.EachMember(b.Context(), c.scope, 1, [2]uint16{0, 1<<16 - 1}, func(ledger.MemberKey) error { listed++; return nil })
+			require.NoError(b, err)
+		}
+		b.ReportMetric(float64(listed)/b.Elapsed().Seconds(), "rows/s")
+	})
+	b.Run("update", func(b *testing.B) {
+		links, _, err := s.Load(b.Context(), c.scope, ledger.Select{Slots: &[2]uint16{0, 8191}})
+		require.NoError(b, err)
+		n := 0
+		for b.Loop() {
+			n++
+			for _, l := range links {
+				l.Rev++
+				l.Members[0].RawHash = rawHash(n, int(l.Rev))
+			}
+			_, _, err := s.Commit(b.Context(), f, c.scope, ledger.Change{Step: "update", Part: strconv.Itoa(n), Links: links})
+			require.NoError(b, err)
+		}
+		b.ReportMetric(float64(len(links)*n)/b.Elapsed().Seconds(), "links/s")
+	})
+}
