@@ -108,7 +108,7 @@ func (a *app) showProblems(problems mappings.Problems, checked int) error {
 		return &exitError{code: exitFailed, err: errors.New("the definitions are not ready to run"), next: "mend them and check again"}
 	}
 	if !a.screen.json {
-		a.screen.say("%s %d definitions are in order", a.screen.green("✓"), checked)
+		a.screen.say("%s %s in order", a.screen.green("✓"), count(checked, "definition"))
 	}
 	return nil
 }

@@ -6,10 +6,10 @@ import "github.com/spf13/cobra"
 // days and machinery.
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
-		newDemo(a), newCheck(a), newPlan(a), newRun(a),
+		newDemo(a), newInit(a), newConnections(a), newDiscover(a), newCheck(a), newPreview(a), newPlan(a), newRun(a),
 		newDeploy(a), newUp(a),
 		newStatus(a), newShow(a), newHistory(a), newConflicts(a), newQuarantine(a),
 		newPause(a), newResume(a), newApprove(a), newRuns(a),
-		newWorker(a),
+		newWorker(a), newSchema(a), newConnectors(a), newVersion(a),
 	}
 }

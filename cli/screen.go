@@ -65,12 +65,9 @@ func (s *screen) head(w io.Writer) {
 
 // print prints an object as one line of JSON.
 func (s *screen) print(v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(s.out, string(text))
-	return err
+	e := json.NewEncoder(s.out)
+	e.SetEscapeHTML(false) // URLs are for people too
+	return e.Encode(v)
 }
 
 // paint colours text on a terminal.
