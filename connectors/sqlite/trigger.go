@@ -234,4 +234,3 @@ func (o *object) Uninstall(ctx context.Context) error {
 		return conn.Exec(`DROP TABLE ` + quote(logsTable))
 	}))
 }
-
