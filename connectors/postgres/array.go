@@ -91,6 +91,17 @@ func appendArrayHeader(dst []byte, elem uint32, count int) []byte {
 	return binary.BigEndian.AppendUint32(dst, 1) // lower bound
 }
 
+func field(data []byte) (size int, rest []byte, err error) {
+	if len(data) < 4 {
+		return 0, nil, errShort
+	}
+	size = int(int32(binary.BigEndian.Uint32(data)))
+	if size > len(data)-4 {
+		return 0, nil, errShort
+	}
+	return size, data[4:], nil
+}
+
 // listLiteral writes a list as the text of an array: {"a",NULL,"b"}.
 func listLiteral(list record.List) string {
 	var b strings.Builder

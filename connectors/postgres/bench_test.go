@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/syncline-dev/syncline/connectors"
-	"github.com/syncline-dev/syncline/connectors/postgres"
 	"github.com/syncline-dev/syncline/internal/record"
 	"github.com/syncline-dev/syncline/internal/testenv"
 )
@@ -54,6 +53,7 @@ func pipe(tb testing.TB, db *testenv.Database) time.Duration {
 	psql := filepath.Join(db.Server.Bin, "psql")
 	script := fmt.Sprintf(`"%[1]s" -X -q "%[2]s" -c "copy source to stdout (format binary)" | "%[1]s" -X -q "%[2]s" -c "copy target from stdin (format binary)"`, psql, db.URL)
 	start := time.Now()
+	//nolint:gosec // the test's own command
 	out, err := exec.CommandContext(tb.Context(), "sh", "-c", script).CombinedOutput()
 	require.NoError(tb, err, string(out))
 	return time.Since(start)
@@ -127,26 +127,30 @@ func empty(tb testing.TB, db *testenv.Database) {
 	db.Exec(tb, "checkpoint")
 }
 
-// BenchmarkCopy moves a table into an empty one, in turns with psql's pipe.
+// BenchmarkCopy moves a table into an empty one, in turns with psql's pipe: in
+// one stream, and in partitions two at a time.
 func BenchmarkCopy(b *testing.B) {
 	rows := benchRows(b)
 	db := benchSource(b, rows)
-	part, flight := int64(50_000), 2
-	if v := os.Getenv("BENCH_PART"); v != "" {
-		fmt.Sscan(v, &part, &flight)
+	for _, shape := range []struct {
+		part   int64
+		flight int
+	}{{1 << 40, 1}, {200_000, 1}, {200_000, 2}, {50_000, 2}} {
+		b.Run(fmt.Sprintf("part=%d/flight=%d", min(shape.part, int64(rows)), shape.flight), func(b *testing.B) {
+			var ours, theirs time.Duration
+			for b.Loop() {
+				empty(b, db)
+				theirs += pipe(b, db)
+				empty(b, db)
+				took, loaded := move(b, db, shape.part, shape.flight)
+				ours += took
+				require.EqualValues(b, rows, loaded.Created)
+			}
+			b.ReportMetric(float64(theirs)/float64(ours), "x-psql")
+			b.ReportMetric(ours.Seconds()/float64(b.N), "s/ours")
+			b.ReportMetric(theirs.Seconds()/float64(b.N), "s/psql")
+		})
 	}
-	var ours, theirs time.Duration
-	for b.Loop() {
-		empty(b, db)
-		theirs += pipe(b, db)
-		empty(b, db)
-		took, loaded := move(b, db, part, flight)
-		ours += took
-		require.EqualValues(b, rows, loaded.Created)
-	}
-	b.ReportMetric(float64(theirs)/float64(ours), "x-psql")
-	b.ReportMetric(ours.Seconds()/float64(b.N), "s/ours")
-	b.ReportMetric(theirs.Seconds()/float64(b.N), "s/psql")
 }
 
 // BenchmarkRead decodes a table and throws the batches away.
@@ -170,5 +174,3 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
-
-var _ = postgres.Connector{}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,17 +60,9 @@ func (a *apply) newKeys(ctx context.Context, g group) (map[int][]record.Value, e
 	if len(a.key) == 0 {
 		return nil, nil
 	}
-	exprs := make([]string, len(a.key))
-	for i, c := range a.key {
-		at := position(a.set, c)
-		switch {
-		case at >= 0 && g.mask[at] == '1':
-			exprs[i] = "null::" + c.baseName // replaced by the item's own
-		case c.defaultSQL != "":
-			exprs[i] = "(" + c.defaultSQL + ")::" + c.baseName
-		default:
-			return nil, nil
-		}
+	exprs := a.defaultExprs(g)
+	if exprs == nil {
+		return nil, nil
 	}
 	made, err := a.defaults(ctx, exprs, len(without))
 	if err != nil || made == nil {
@@ -87,6 +80,24 @@ func (a *apply) newKeys(ctx context.Context, g group) (map[int][]record.Value, e
 		keys[n] = made[j]
 	}
 	return keys, nil
+}
+
+// defaultExprs gives an expression for each key column; nil if one of them
+// has neither a value nor a default.
+func (a *apply) defaultExprs(g group) []string {
+	exprs := make([]string, len(a.key))
+	for i, c := range a.key {
+		at := position(a.set, c)
+		switch {
+		case at >= 0 && g.mask[at] == '1':
+			exprs[i] = "null::" + c.baseName // replaced by the item's own
+		case c.defaultSQL != "":
+			exprs[i] = "(" + c.defaultSQL + ")::" + c.baseName
+		default:
+			return nil
+		}
+	}
+	return exprs
 }
 
 // defaults evaluates the key columns' defaults; nil if the role may not.
@@ -175,19 +186,12 @@ func (a *apply) insertAll(ctx context.Context, g group, keys map[int][]record.Va
 // key columns that are not set by the items.
 func (a *apply) insertSQL(g group, keys map[int][]record.Value, skipExisting bool) (*rowset, string, error) {
 	rows := &rowset{rows: len(g.items)}
-	var names, exprs []string
-	identity := false
+	var columns []*column
+	var exprs []string
 	put := func(name string, c *column, value func(n int) record.Value) error {
-		at := rows.column(name, c.stage())
-		names = append(names, quote(c.field.Name))
+		columns = append(columns, c)
 		exprs = append(exprs, c.writeSQL("s."+name))
-		identity = identity || c.identity
-		for _, n := range g.items {
-			if err := rows.arrays[at].add(c, value(n)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return rows.fill(name, c, g.items, value)
 	}
 	for i, c := range a.set {
 		if g.mask[i] == '0' {
@@ -198,18 +202,18 @@ func (a *apply) insertSQL(g group, keys map[int][]record.Value, skipExisting boo
 		}
 	}
 	for i, c := range a.key {
-		if at := position(a.set, c); at >= 0 && g.mask[at] == '1' || keys == nil {
+		if keys == nil || slices.Contains(columns, c) {
 			continue
 		}
-		if err := put("k"+strconv.Itoa(i), c, func(n int) record.Value { return keys[n][i] }); err != nil {
+		if err := put(keyName(i), c, func(n int) record.Value { return keys[n][i] }); err != nil {
 			return nil, "", err
 		}
 	}
-	if len(names) == 0 { // nothing is set: one row of defaults
+	if len(columns) == 0 { // nothing is set: one row of defaults
 		return rows, "insert into " + a.SQL() + " as t default values", nil
 	}
-	sql := "insert into " + a.SQL() + " as t (" + strings.Join(names, ", ") + ")"
-	if identity {
+	sql := "insert into " + a.SQL() + " as t (" + rowList(columns, func(c *column) string { return quote(c.field.Name) }) + ")"
+	if slices.ContainsFunc(columns, func(c *column) bool { return c.identity }) {
 		sql += " overriding system value"
 	}
 	sql += " select " + strings.Join(exprs, ", ") + " from " + rows.sql()
@@ -278,27 +282,18 @@ func (a *apply) createAlone(ctx context.Context, g group) error {
 // exist finds those items of whose key or match there is a row.
 func (a *apply) exist(ctx context.Context, g group, keys map[int][]record.Value) (map[int]bool, error) {
 	rows := &rowset{rows: len(g.items)}
-	send := func(name string, c *column, value func(n int) record.Value) error {
-		at := rows.column(name, c.stage())
-		for _, n := range g.items {
-			if err := rows.arrays[at].add(c, value(n)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	var terms []string
 	if keys != nil {
 		for i, c := range a.key {
-			if err := send("k"+strconv.Itoa(i), c, func(n int) record.Value { return keys[n][i] }); err != nil {
+			if err := rows.fill(keyName(i), c, g.items, func(n int) record.Value { return keys[n][i] }); err != nil {
 				return nil, err
 			}
 		}
-		terms = append(terms, "exists (select from "+a.SQL()+" t where "+keyJoin(a.key, "t")+")")
+		terms = append(terms, "exists (select from "+a.SQL()+" t where "+keyJoin(a.key)+")")
 	}
 	if match := a.matches(g, "t"); match != "" {
 		for _, at := range a.unless {
-			if err := send("c"+strconv.Itoa(at), a.set[at], func(n int) record.Value { return a.items[n].set[at] }); err != nil {
+			if err := rows.fill("c"+strconv.Itoa(at), a.set[at], g.items, func(n int) record.Value { return a.items[n].set[at] }); err != nil {
 				return nil, err
 			}
 		}

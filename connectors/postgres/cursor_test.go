@@ -14,13 +14,13 @@ import (
 )
 
 // cursorTable opens a table by its column updated_at.
-func cursorTable(t testing.TB, db *testenv.Database, rows int) *follower {
-	t.Helper()
-	db.Exec(t, `create table t (id int primary key, v text, updated_at timestamptz); create index on t (updated_at)`)
-	db.Exec(t, fmt.Sprintf(`insert into t select i, 'v0', timestamptz '2026-01-01' + i * interval '1 second' from generate_series(1, %d) i`, rows))
+func cursorTable(tb testing.TB, db *testenv.Database, rows int) *follower {
+	tb.Helper()
+	db.Exec(tb, `create table t (id int primary key, v text, updated_at timestamptz); create index on t (updated_at)`)
+	db.Exec(tb, fmt.Sprintf(`insert into t select i, 'v0', timestamptz '2026-01-01' + i * interval '1 second' from generate_series(1, %d) i`, rows))
 	c := config(db, "t")
 	c.Modified = "updated_at"
-	return &follower{handle: open(t, c), copy: map[record.Value]record.Value{}}
+	return &follower{handle: open(tb, c), copy: map[record.Value]record.Value{}}
 }
 
 // follower keeps a copy of the column v by following changes.
@@ -33,9 +33,9 @@ type follower struct {
 }
 
 func (f *follower) pass(full bool) connectors.Window {
-	f.t.Helper()
-	w, err := f.Detect(f.t.Context(), connectors.Ask{Mode: connectors.ModeCursor, Columns: []string{"id", "v"}, Since: f.since, Full: full, PartitionRows: 1000})
-	require.NoError(f.t, err)
+	f.tb.Helper()
+	w, err := f.Detect(f.tb.Context(), connectors.Ask{Mode: connectors.ModeCursor, Columns: []string{"id", "v"}, Since: f.since, Full: full, PartitionRows: 1000})
+	require.NoError(f.tb, err)
 	rows := f.readWindow(w)
 	f.read = len(rows)
 	for _, r := range rows {
@@ -46,25 +46,25 @@ func (f *follower) pass(full bool) connectors.Window {
 }
 
 func (f *follower) requireSame(db *testenv.Database) {
-	f.t.Helper()
-	rows, err := db.Conn(f.t).Query(f.t.Context(), "select id, v from t")
-	require.NoError(f.t, err)
+	f.tb.Helper()
+	rows, err := db.Conn(f.tb).Query(f.tb.Context(), "select id, v from t")
+	require.NoError(f.tb, err)
 	want := map[record.Value]record.Value{}
 	var id int64
 	var v string
 	_, err = pgx.ForEachRow(rows, []any{&id, &v}, func() error { want[id] = v; return nil })
-	require.NoError(f.t, err)
-	require.Equal(f.t, want, f.copy)
+	require.NoError(f.tb, err)
+	require.Equal(f.tb, want, f.copy)
 }
 
 // begin opens a transaction of another program that runs sql.
-func begin(t testing.TB, db *testenv.Database, sql string) pgx.Tx {
-	t.Helper()
-	tx, err := db.Conn(t).Begin(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
-	_, err = tx.Exec(t.Context(), sql)
-	require.NoError(t, err)
+func begin(tb testing.TB, db *testenv.Database, sql string) pgx.Tx {
+	tb.Helper()
+	tx, err := db.Conn(tb).Begin(tb.Context())
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	_, err = tx.Exec(tb.Context(), sql)
+	require.NoError(tb, err)
 	return tx
 }
 

@@ -230,16 +230,6 @@ func (a *arrayParam) bytes() []byte {
 	return a.buf
 }
 
-// int4Array encodes numbers as a parameter.
-func int4Array(values []int) []byte {
-	buf := appendArrayHeader(nil, oidInt4, len(values))
-	for _, v := range values {
-		buf = append(buf, 0, 0, 0, 4)
-		buf = binary.BigEndian.AppendUint32(buf, uint32(v))
-	}
-	return buf
-}
-
 // textArray encodes texts as a parameter.
 func textArray(values []string) []byte {
 	buf := appendArrayHeader(nil, oidText, len(values))

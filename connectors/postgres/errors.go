@@ -27,12 +27,10 @@ func (e *serverError) Error() string { return e.text + " (SQLSTATE " + e.code + 
 
 // codeOf gives the SQLSTATE of an error, or "".
 func codeOf(err error) string {
-	var ours *serverError
-	if errors.As(err, &ours) {
+	if ours, ok := errors.AsType[*serverError](err); ok {
 		return ours.code
 	}
-	var theirs *pgconn.PgError
-	if errors.As(err, &theirs) {
+	if theirs, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return theirs.Code
 	}
 	return ""
@@ -40,12 +38,10 @@ func codeOf(err error) string {
 
 // violated names the constraint that an error is about.
 func violated(err error) (schema, constraint string) {
-	var ours *serverError
-	if errors.As(err, &ours) {
+	if ours, ok := errors.AsType[*serverError](err); ok {
 		return ours.schema, ours.constraint
 	}
-	var theirs *pgconn.PgError
-	if errors.As(err, &theirs) {
+	if theirs, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return theirs.SchemaName, theirs.ConstraintName
 	}
 	return "", ""
@@ -57,12 +53,10 @@ func classify(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *connectors.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*connectors.Error](err); ok {
 		return connectors.Wrap(known.Kind, doing, err)
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		kind, hint := kindOf(pg.Code)
 		return &connectors.Error{Kind: kind, Doing: doing, Hint: hint, Err: describeError(pg)}
 	}
@@ -136,8 +130,10 @@ func describeError(pg *pgconn.PgError) *serverError {
 		e.text = "the server refuses a value"
 	}
 	for _, part := range []struct{ what, name string }{
-		{"constraint", pg.ConstraintName}, {"column", pg.ColumnName},
-		{"type", pg.DataTypeName}, {"table", pg.TableName},
+		{"constraint", pg.ConstraintName},
+		{"column", pg.ColumnName},
+		{"type", pg.DataTypeName},
+		{"table", pg.TableName},
 	} {
 		if part.name != "" {
 			e.text += ", " + part.what + " " + part.name

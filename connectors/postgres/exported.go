@@ -108,8 +108,5 @@ func (h *held) drop(idle bool) {
 	h.close()
 }
 
-func (h *held) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = h.conn.Close(ctx) // the server ends the transaction with the connection
-}
+// close cuts the connection; the server ends the transaction with it.
+func (h *held) close() { _ = h.conn.Conn().Close() }

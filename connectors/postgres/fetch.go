@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -64,7 +63,7 @@ type fetch struct {
 
 func (f *fetch) ask(keys []record.Key) {
 	for i, c := range f.key {
-		f.set.column("k"+strconv.Itoa(i), c.stage())
+		f.set.column(keyName(i), c.stage())
 	}
 	seen := make(map[record.Key]bool, len(keys))
 	for _, key := range keys {
@@ -92,7 +91,7 @@ func (f *fetch) ask(keys []record.Key) {
 func (f *fetch) read(ctx context.Context, conn *pgconn.PgConn) error {
 	present := "t." + quote(f.key[0].field.Name) + " is not null"
 	sql := "select s.n, " + present + ", " + f.table.selectList(f.columns, "t") +
-		" from " + f.set.sql() + " left join " + f.table.SQL() + " t on " + keyJoin(f.key, "t") + " order by s.n"
+		" from " + f.set.sql() + " left join " + f.table.SQL() + " t on " + keyJoin(f.key) + " order by s.n"
 	result := f.set.run(ctx, conn, sql)
 	last := -1
 	for result.NextRow() {
@@ -162,7 +161,7 @@ func (o *object) Find(ctx context.Context, columns, by []string, tuples [][]reco
 	rows := newRowReader(picked, t.token, o.checkText)
 	var set rowset
 	for i, c := range match {
-		set.column("k"+strconv.Itoa(i), c.stage())
+		set.column(keyName(i), c.stage())
 	}
 	for _, tuple := range tuples {
 		set.tuple(match, tuple)
@@ -172,7 +171,7 @@ func (o *object) Find(ctx context.Context, columns, by []string, tuples [][]reco
 	}
 	err = o.with(ctx, doing, func(conn *pgconn.PgConn) error {
 		result := set.run(ctx, conn, "select "+t.selectList(picked, "t")+" from "+t.SQL()+
-			" t where exists (select from "+set.sql()+" where "+keyJoin(match, "t")+")")
+			" t where exists (select from "+set.sql()+" where "+keyJoin(match)+")")
 		for result.NextRow() {
 			values := result.Values()
 			var token []byte

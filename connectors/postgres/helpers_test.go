@@ -19,33 +19,33 @@ func config(db *testenv.Database, object string) connectors.Config {
 	return connectors.Config{Sync: "test", System: "pg", Object: object, Options: map[string]string{"url": db.URL}}
 }
 
-func open(t testing.TB, c connectors.Config) *handle {
-	t.Helper()
-	o, err := postgres.Connector{}.Open(t.Context(), c)
-	require.NoError(t, err)
-	t.Cleanup(o.Close)
+func open(tb testing.TB, c connectors.Config) *handle {
+	tb.Helper()
+	o, err := postgres.Connector{}.Open(tb.Context(), c)
+	require.NoError(tb, err)
+	tb.Cleanup(o.Close)
 	source, ok := connectors.As[connectors.Source](o)
-	require.True(t, ok)
+	require.True(tb, ok)
 	sink, ok := connectors.As[connectors.Sink](o)
-	require.True(t, ok)
-	d, err := o.Describe(t.Context())
-	require.NoError(t, err)
-	return &handle{t: t, object: o, Source: source, sink: sink, description: d}
+	require.True(tb, ok)
+	d, err := o.Describe(tb.Context())
+	require.NoError(tb, err)
+	return &handle{tb: tb, object: o, Source: source, sink: sink, description: d}
 }
 
 type handle struct {
 	connectors.Source
-	t           testing.TB
+	tb          testing.TB
 	object      connectors.Object
 	sink        connectors.Sink
 	description connectors.Description
 }
 
 func (h *handle) apply(w connectors.Writes) []connectors.Result {
-	h.t.Helper()
-	results, err := h.sink.Apply(context.WithoutCancel(h.t.Context()), w)
-	require.NoError(h.t, err)
-	require.Len(h.t, results, len(w.Items))
+	h.tb.Helper()
+	results, err := h.sink.Apply(context.WithoutCancel(h.tb.Context()), w)
+	require.NoError(h.tb, err)
+	require.Len(h.tb, results, len(w.Items))
 	return results
 }
 
@@ -57,14 +57,14 @@ type row struct {
 
 // readAll detects and reads everything that ask asks for.
 func (h *handle) readAll(ask connectors.Ask) ([]row, connectors.Window) {
-	h.t.Helper()
-	w, err := h.Detect(h.t.Context(), ask)
-	require.NoError(h.t, err)
+	h.tb.Helper()
+	w, err := h.Detect(h.tb.Context(), ask)
+	require.NoError(h.tb, err)
 	return h.readWindow(w), w
 }
 
 func (h *handle) readWindow(w connectors.Window) []row {
-	h.t.Helper()
+	h.tb.Helper()
 	var rows []row
 	for _, part := range w.Partitions {
 		rows = append(rows, h.readPart(part)...)
@@ -73,9 +73,9 @@ func (h *handle) readWindow(w connectors.Window) []row {
 }
 
 func (h *handle) readPart(part connectors.Partition) []row {
-	h.t.Helper()
+	h.tb.Helper()
 	var rows []row
-	require.NoError(h.t, h.Read(h.t.Context(), part, func(b *record.Batch) error {
+	require.NoError(h.tb, h.Read(h.tb.Context(), part, func(b *record.Batch) error {
 		rows = append(rows, rowsOf(b)...)
 		return nil
 	}))
@@ -88,15 +88,6 @@ func rowsOf(b *record.Batch) []row {
 		rows[i] = row{mark: b.Mark(i), values: b.Row(i, nil)}
 	}
 	return rows
-}
-
-// first gives the first values of rows.
-func first(rows []row) []record.Value {
-	values := make([]record.Value, len(rows))
-	for i := range rows {
-		values[i] = rows[i].values[0]
-	}
-	return values
 }
 
 func key(values ...record.Value) record.Key {

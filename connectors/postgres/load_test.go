@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,11 +14,11 @@ import (
 )
 
 // batchOf makes a batch of rows of the table's own columns.
-func batchOf(t testing.TB, h *handle, columns []string, rows ...[]record.Value) *record.Batch {
-	t.Helper()
+func batchOf(tb testing.TB, h *handle, columns []string, rows ...[]record.Value) *record.Batch {
+	tb.Helper()
 	b := record.NewBuilder(h.description.Schema.Select(columns))
 	for _, r := range rows {
-		require.NoError(t, b.Append(r, record.Mark{}))
+		require.NoError(tb, b.Append(r, record.Mark{}))
 	}
 	return b.Flush()
 }
@@ -70,7 +71,7 @@ func TestLoadRejectsOnlyWhatIsBad(t *testing.T) {
 			require.NotContains(t, rejected[id].Error(), "secret")
 		}
 		require.EqualValues(t, 2000-len(bad), loaded.Created+loaded.Updated)
-		require.Equal(t, fmt.Sprint(2000-len(bad)), textOf(t, db, "select count(*)::text from t"))
+		require.Equal(t, strconv.Itoa(2000-len(bad)), textOf(t, db, "select count(*)::text from t"))
 	}
 }
 
@@ -162,7 +163,8 @@ func TestLoadManyChunksIntoPartitions(t *testing.T) {
 	require.Greater(t, len(w.Partitions), 3)
 	r := h.apply(connectors.Writes{Columns: []string{"id", "v"}, Compare: []string{"v"}, Items: []connectors.Item{
 		{Op: connectors.OpUpdate, Key: key(int64(5)), Set: []record.Value{int64(200_000), "moved"}},
-		create(int64(200_001), "created"), {Op: connectors.OpDelete, Key: key(int64(6))},
+		create(int64(200_001), "created"),
+		{Op: connectors.OpDelete, Key: key(int64(6))},
 	}})
 	require.Equal(t, []connectors.Status{connectors.Done, connectors.Done, connectors.Done}, statuses(r), "%v", r)
 	require.Equal(t, key(int64(200_000)), r[0].Key)

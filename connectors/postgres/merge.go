@@ -155,4 +155,4 @@ func (c *column) identicalSQL(operand string) string {
 	}
 }
 
-var errNullKey = connectors.Errorf(connectors.BadRecord, "NULL in the key") //nolint:gochecknoglobals // a constant error
+var errNullKey = connectors.Errorf(connectors.BadRecord, "NULL in the key")

@@ -102,47 +102,34 @@ func appendGroup(dst []byte, group int, first bool) []byte {
 func appendNumeric(dst []byte, text string) ([]byte, error) {
 	switch text {
 	case "NaN":
-		return appendNumericHeader(dst, 0, 0, numericNaN, 0), nil
+		return appendNumericHeader(dst, numericNaN, 0), nil
 	case "Infinity":
-		return appendNumericHeader(dst, 0, 0, numericInf, 0), nil
+		return appendNumericHeader(dst, numericInf, 0), nil
 	case "-Infinity":
-		return appendNumericHeader(dst, 0, 0, numericNegInf, 0), nil
+		return appendNumericHeader(dst, numericNegInf, 0), nil
 	}
 	var sign uint16
 	if strings.HasPrefix(text, "-") {
 		sign = numericNegative
 		text = text[1:]
 	}
-	whole, frac := text, ""
+	d := digits{whole: text}
 	if i := strings.IndexByte(text, '.'); i >= 0 {
-		whole, frac = text[:i], text[i+1:]
+		d.whole, d.frac = text[:i], text[i+1:]
 	}
-	whole = strings.TrimLeft(whole, "0")
-	if len(whole) > 131_072 || len(frac) > 16_383 {
+	d.whole = strings.TrimLeft(d.whole, "0")
+	if len(d.whole) > 131_072 || len(d.frac) > 16_383 {
 		return dst, errors.New("more digits than numeric can hold")
 	}
-	wholeGroups := (len(whole) + numericBase - 1) / numericBase
-	fracGroups := (len(frac) + numericBase - 1) / numericBase
+	whole := (len(d.whole) + numericBase - 1) / numericBase
+	d.pad = whole*numericBase - len(d.whole)
 	at := len(dst)
-	dst = appendNumericHeader(dst, 0, 0, sign, len(frac))
-	pad := wholeGroups*numericBase - len(whole)
-	first, last, group := -1, -1, 0
-	for g := range wholeGroups + fracGroups {
-		group = 0
-		for d := range numericBase {
-			pos := g*numericBase + d - pad
-			digit := byte('0')
-			switch {
-			case pos < 0:
-			case pos < len(whole):
-				digit = whole[pos]
-			case pos-len(whole) < len(frac):
-				digit = frac[pos-len(whole)]
-			}
-			if digit < '0' || digit > '9' {
-				return dst[:at], errors.New("not a decimal number")
-			}
-			group = group*10 + int(digit-'0')
+	dst = appendNumericHeader(dst, sign, len(d.frac))
+	first, last := -1, -1
+	for g := range whole + (len(d.frac)+numericBase-1)/numericBase {
+		group := d.group(g)
+		if group < 0 {
+			return dst[:at], errors.New("not a decimal number")
 		}
 		if group != 0 {
 			last = g
@@ -161,13 +148,40 @@ func appendNumeric(dst []byte, text string) ([]byte, error) {
 	count := last - first + 1
 	dst = dst[:at+numericHeader+2*count]
 	binary.BigEndian.PutUint16(dst[at:], uint16(count))
-	binary.BigEndian.PutUint16(dst[at+2:], uint16(int16(wholeGroups-1-first)))
+	binary.BigEndian.PutUint16(dst[at+2:], uint16(int16(whole-1-first)))
 	return dst, nil
 }
 
-func appendNumericHeader(dst []byte, groups, weight int, sign uint16, scale int) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(groups))
-	dst = binary.BigEndian.AppendUint16(dst, uint16(int16(weight)))
+// digits are those of a number, with pad zeros before the first.
+type digits struct {
+	whole, frac string
+	pad         int
+}
+
+// group gives four digits as a number; -1 if one is none.
+func (d *digits) group(g int) int {
+	group := 0
+	for pos := g*numericBase - d.pad; pos < (g+1)*numericBase-d.pad; pos++ {
+		digit := byte('0')
+		switch {
+		case pos < 0:
+		case pos < len(d.whole):
+			digit = d.whole[pos]
+		case pos-len(d.whole) < len(d.frac):
+			digit = d.frac[pos-len(d.whole)]
+		}
+		if digit < '0' || digit > '9' {
+			return -1
+		}
+		group = group*10 + int(digit-'0')
+	}
+	return group
+}
+
+// appendNumericHeader begins a number without groups, which is also the form of
+// what is no number.
+func appendNumericHeader(dst []byte, sign uint16, scale int) []byte {
+	dst = append(dst, 0, 0, 0, 0)
 	dst = binary.BigEndian.AppendUint16(dst, sign)
 	return binary.BigEndian.AppendUint16(dst, uint16(scale))
 }

@@ -18,19 +18,19 @@ import (
 	"github.com/syncline-dev/syncline/internal/testenv"
 )
 
-func openError(t testing.TB, c connectors.Config) error {
-	t.Helper()
-	o, err := postgres.Connector{}.Open(t.Context(), c)
+func openError(tb testing.TB, c connectors.Config) error {
+	tb.Helper()
+	o, err := postgres.Connector{}.Open(tb.Context(), c)
 	if err == nil {
 		o.Close()
 	}
-	require.Error(t, err)
+	require.Error(tb, err)
 	return err
 }
 
 func TestOpenRefusedSaysWhyAndNoSecret(t *testing.T) {
 	t.Parallel()
-	const secret = "Tr0ub4dor&3 \x25"
+	const secret = "Tr0ub4dor&3 \x25" //nolint:gosec // not a secret of anybody
 	db := testenv.Postgres(t, testenv.Options{Password: secret})
 	db.Exec(t, "create table contacts (id int primary key)")
 	u, err := url.Parse(db.URL)
@@ -40,7 +40,7 @@ func TestOpenRefusedSaysWhyAndNoSecret(t *testing.T) {
 		change(&changed)
 		return changed.String()
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	closed := listener.Addr().String()
 	require.NoError(t, listener.Close())
@@ -84,7 +84,7 @@ func TestOpenOverTLS(t *testing.T) {
 	open(t, config(db, "t"))
 	c := config(db, "t")
 	c.Options["url"] = strings.ReplaceAll(db.URL, url.QueryEscape(db.Server.CAFile), "/dev/null")
-	openError(t, c)
+	require.Equal(t, connectors.Permanent, connectors.KindOf(openError(t, c)))
 	u, err := url.Parse(db.URL)
 	require.NoError(t, err)
 	u.RawQuery = "sslmode=verify-full" // without the certificate that it trusts
@@ -92,7 +92,7 @@ func TestOpenOverTLS(t *testing.T) {
 	require.Equal(t, connectors.Permanent, connectors.KindOf(openError(t, c)))
 	u.RawQuery = "sslmode=disable"
 	c.Options["url"] = u.String()
-	openError(t, c)
+	require.Equal(t, connectors.Unauthorized, connectors.KindOf(openError(t, c)), "the server wants TLS")
 }
 
 func TestNamesAreLookedUpNotTrusted(t *testing.T) {

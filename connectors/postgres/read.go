@@ -1,13 +1,10 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -120,100 +117,6 @@ func (o *object) Read(ctx context.Context, part connectors.Partition, emit func(
 	return err
 }
 
-// selectList is the columns in their wire form, and the token.
-func (t *table) selectList(columns []*column, alias string) string {
-	parts := make([]string, 0, len(columns)+1)
-	for _, c := range columns {
-		parts = append(parts, c.readSQL(alias))
-	}
-	if t.token {
-		parts = append(parts, alias+".xmin")
-	}
-	return strings.Join(parts, ", ")
-}
-
-// condition writes a partition's bounds as a where clause.
-func (t *table) condition(s spec) (string, error) {
-	var terms []string
-	if s.Above != nil {
-		new, err := t.newer(s.Above)
-		if err != nil {
-			return "", err
-		}
-		terms = append(terms, new...)
-	}
-	by, err := t.pick(append([]string{}, s.By...))
-	if err != nil {
-		return "", err
-	}
-	var bounds []string
-	for _, b := range []struct {
-		op     string
-		values []string
-	}{{" > ", s.After}, {" <= ", s.Upto}} {
-		if b.values == nil {
-			continue
-		}
-		if len(b.values) != len(by) {
-			return "", connectors.Errorf(connectors.Permanent, "malformed partition")
-		}
-		bounds = append(bounds, rowOf(by, func(c *column, _ int) string { return "t." + quote(c.field.Name) })+
-			b.op+rowOf(by, func(c *column, i int) string { return literal(b.values[i]) + "::" + c.typeName }))
-	}
-	if len(bounds) > 0 {
-		term := strings.Join(bounds, " and ")
-		if s.Nulls {
-			for _, c := range by {
-				if c.field.Nullable {
-					term += " or t." + quote(c.field.Name) + " is null"
-				}
-			}
-			term = "(" + term + ")"
-		}
-		terms = append(terms, term)
-	}
-	if s.Where != "" {
-		terms = append(terms, "("+s.Where+")")
-	}
-	if len(terms) == 0 {
-		return "", nil
-	}
-	return " where " + strings.Join(terms, " and "), nil
-}
-
-// newer writes what is new since a position.
-func (t *table) newer(a *above) ([]string, error) {
-	columns, err := t.pick([]string{a.Column})
-	if err != nil {
-		return nil, err
-	}
-	name, as := "t."+quote(a.Column), "::"+columns[0].typeName
-	var terms []string
-	if a.Low != "" {
-		terms = append(terms, name+" >= "+literal(a.Low)+as)
-	}
-	if a.Xmin == "" || !t.token {
-		return terms, nil
-	}
-	written := "age(t.xmin) <= age(" + literal(a.Xmin) + "::xid)"
-	if a.Cursor != "" {
-		written = "(" + name + " > " + literal(a.Cursor) + as + " or " + written + ")"
-	}
-	return append(terms, written), nil
-}
-
-// rowOf writes (a, b, c).
-func rowOf(columns []*column, each func(c *column, i int) string) string {
-	parts := make([]string, len(columns))
-	for i, c := range columns {
-		parts[i] = each(c, i)
-	}
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	return "(" + strings.Join(parts, ", ") + ")"
-}
-
 // beginReading begins a transaction that reads, on the snapshot if it still is.
 func beginReading(ctx context.Context, conn *pgconn.PgConn, snapshot string) error {
 	const begin = "begin isolation level repeatable read read only; set local application_name = '" + readingName + "'"
@@ -261,97 +164,4 @@ func (c *column) sent() uint32 {
 	default:
 		return c.form.base
 	}
-}
-
-var copyHeader = []byte("PGCOPY\n\xff\r\n\x00") //nolint:gochecknoglobals // a constant
-
-// copyReader takes the stream of a binary COPY and emits batches.
-type copyReader struct {
-	rows *rowReader
-	emit func(*record.Batch) error
-	// err is why Write gave up.
-	err    error
-	rest   []byte
-	headed bool
-	ended  bool
-}
-
-func newCopyReader(rows *rowReader, emit func(*record.Batch) error) *copyReader {
-	return &copyReader{rows: rows, emit: emit}
-}
-
-// Write decodes what arrived; the server sends a row at a time, but nothing
-// says that it must.
-func (r *copyReader) Write(p []byte) (int, error) {
-	if r.err = r.write(p); r.err != nil {
-		return 0, r.err
-	}
-	return len(p), nil
-}
-
-func (r *copyReader) write(p []byte) error {
-	data := p
-	if len(r.rest) > 0 {
-		r.rest = append(r.rest, p...)
-		data = r.rest
-	}
-	if !r.headed {
-		const size = 19 // signature, flags, length of the extension
-		if len(data) < size {
-			r.rest = append(r.rest[:0], data...)
-			return nil
-		}
-		if !bytes.HasPrefix(data, copyHeader) || binary.BigEndian.Uint32(data[15:]) != 0 {
-			return errors.New("the server does not speak binary COPY as we know it")
-		}
-		r.headed = true
-		data = data[size:]
-	}
-	for len(data) >= 2 && !r.ended {
-		if binary.BigEndian.Uint16(data) == 0xffff {
-			r.ended = true
-			break
-		}
-		if !wholeRow(data) {
-			break
-		}
-		var err error
-		if data, err = r.rows.copyRow(data); err != nil {
-			return err
-		}
-		if r.rows.full() {
-			if err := r.emit(r.rows.flush()); err != nil {
-				return err
-			}
-		}
-	}
-	if r.ended {
-		data = nil
-	}
-	r.rest = append(r.rest[:0], data...)
-	return nil
-}
-
-// wholeRow tells whether data begins with a complete row.
-func wholeRow(data []byte) bool {
-	n := int(binary.BigEndian.Uint16(data))
-	at := 2
-	for range n {
-		if len(data) < at+4 {
-			return false
-		}
-		at += 4 + max(int(int32(binary.BigEndian.Uint32(data[at:]))), 0)
-	}
-	return len(data) >= at
-}
-
-// end emits the last rows; a stream without its trailer was cut short.
-func (r *copyReader) end() error {
-	if !r.ended {
-		return connectors.Errorf(connectors.Incomplete, "the stream ended before its last row")
-	}
-	if r.rows.rows == 0 {
-		return nil
-	}
-	return r.emit(r.rows.flush())
 }

@@ -27,6 +27,17 @@ func (r *rowset) column(name string, s stage) int {
 	return len(r.arrays) - 1
 }
 
+// fill adds a column with a value for each item.
+func (r *rowset) fill(name string, c *column, items []int, value func(n int) record.Value) error {
+	at := r.column(name, c.stage())
+	for _, n := range items {
+		if err := r.arrays[at].add(c, value(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // mark is where a row began, so that it can be taken back.
 func (r *rowset) mark() []int {
 	at := make([]int, len(r.arrays))
@@ -104,10 +115,11 @@ func keyValues(columns []*column, key record.Key) (values []record.Value, ok boo
 	return values, true
 }
 
-// keyJoin compares the table's key with staged columns k0, k1 …
-func keyJoin(key []*column, table string) string {
+// keyJoin compares the key of the table t with the staged columns k0, k1 and so
+// on.
+func keyJoin(key []*column) string {
 	return rowList(key, func(c *column) string {
-		return table + "." + quote(c.field.Name) + " = " + c.compareSQL("s.k"+strconv.Itoa(position(key, c)))
+		return "t." + quote(c.field.Name) + " = " + c.compareSQL("s.k"+strconv.Itoa(position(key, c)))
 	}, " and ")
 }
 

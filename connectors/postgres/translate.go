@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/syncline-dev/syncline/connectors"
@@ -96,41 +97,34 @@ func (c *column) literalSQL(v record.Value, op string) (string, bool) {
 	switch x := v.(type) {
 	case string:
 		// What is ASCII has one normal form, so bytes decide.
-		if c.field.Type.Kind != record.KindString || ordered || !plainText(x) {
-			return "", false
-		}
-		return literal(x) + "::text", true
-	case int64, record.Decimal:
-		switch c.form.wire {
-		case wireInt2, wireInt4, wireInt8, wireNumeric:
-			if d, is := x.(record.Decimal); is && !d.Finite() {
-				return "", false
-			}
-			if _, is := x.(int64); is {
-				return literal(record.Text(x)) + "::int8", true
-			}
-			return literal(record.Text(x)) + "::numeric", true
-		default:
-			return "", false
-		}
-	case float64:
-		if c.form.wire != wireFloat8 || ordered || math.IsNaN(x) || math.IsInf(x, 0) {
-			return "", false
-		}
-		return literal(record.Text(x)) + "::float8", true
+		return literal(x) + "::text", c.field.Type.Kind == record.KindString && !ordered && plainText(x)
+	case int64, record.Decimal, float64:
+		return c.numberSQL(x, ordered)
 	case bool:
 		return literal(record.Text(x)) + "::bool", c.form.wire == wireBool && !ordered
 	case record.Timestamp:
-		if c.form.wire != wireTimestamp && c.form.wire != wireTimestampTZ {
-			return "", false
-		}
-		return literal(serverText(x)) + "::" + c.stage().name, true
+		return literal(serverText(x)) + "::" + c.stage().name, c.form.wire == wireTimestamp || c.form.wire == wireTimestampTZ
 	case record.Date:
 		return literal(serverText(x)) + "::date", c.form.wire == wireDate
 	case record.TimeOfDay:
 		return literal(record.Text(x)) + "::time", c.form.wire == wireTime
 	case record.UUID:
 		return literal(record.Text(x)) + "::uuid", c.form.wire == wireUUID && !ordered
+	default:
+		return "", false
+	}
+}
+
+func (c *column) numberSQL(v record.Value, ordered bool) (string, bool) {
+	text := literal(record.Text(v))
+	exact := slices.Contains([]wire{wireInt2, wireInt4, wireInt8, wireNumeric}, c.form.wire)
+	switch x := v.(type) {
+	case int64:
+		return text + "::int8", exact
+	case record.Decimal:
+		return text + "::numeric", exact && x.Finite()
+	case float64:
+		return text + "::float8", c.form.wire == wireFloat8 && !ordered && !math.IsNaN(x) && !math.IsInf(x, 0)
 	default:
 		return "", false
 	}

@@ -179,7 +179,7 @@ func formOf(types map[uint32]typeInfo, oid uint32, mod int32, dims int) (form, b
 		return f, notNull
 	}
 	f := scalarForm(oid, info)
-	switch f.wire {
+	switch f.wire { //nolint:exhaustive // the others have no bounds
 	case wireInt2:
 		f.typ.Precision = 16
 	case wireInt4:

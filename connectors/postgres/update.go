@@ -78,7 +78,7 @@ func (a *apply) remove(ctx context.Context, g group) error {
 func (a *apply) keyed(items []int, tokens conditions) *rowset {
 	rows := &rowset{rows: len(items)}
 	for i, c := range a.key {
-		at := rows.column("k"+strconv.Itoa(i), c.stage())
+		at := rows.column(keyName(i), c.stage())
 		for _, n := range items {
 			_ = rows.arrays[at].add(c, a.items[n].key[i]) // keyValues made them fit
 		}
@@ -94,7 +94,7 @@ func (a *apply) keyed(items []int, tokens conditions) *rowset {
 
 // holds is the join of table and rows under the rows' conditions.
 func (a *apply) holds() string {
-	join := keyJoin(a.key, "t")
+	join := keyJoin(a.key)
 	if a.token {
 		join += " and (s.tok is null or t.xmin = s.tok)"
 	}
@@ -123,7 +123,7 @@ func (a *apply) explain(ctx context.Context, items []int, left map[int]bool, tok
 		}
 	}
 	rows := a.keyed(asked, tokens)
-	result := rows.run(ctx, a.conn, "select s.n, "+a.holds()+" from "+a.SQL()+" t join "+rows.sql()+" on "+keyJoin(a.key, "t"))
+	result := rows.run(ctx, a.conn, "select s.n, "+a.holds()+" from "+a.SQL()+" t join "+rows.sql()+" on "+keyJoin(a.key))
 	for result.NextRow() {
 		values := result.Values()
 		n := asked[ordinal(values[0])]
@@ -172,7 +172,7 @@ func (a *apply) conditions(ctx context.Context, g group, given conditions) ([]in
 func (a *apply) lockSame(ctx context.Context, items []int, tokens conditions) (map[int]bool, error) {
 	rows := a.keyed(items, nil)
 	locked, err := a.returned(rows.run(ctx, a.conn, "select s.n, "+a.returningSQL(a.token)+" from "+a.SQL()+" t join "+rows.sql()+
-		" on "+keyJoin(a.key, "t")+" for update of t"), true, a.token)
+		" on "+keyJoin(a.key)+" for update of t"), true, a.token)
 	if err != nil {
 		return nil, err
 	}

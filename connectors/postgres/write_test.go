@@ -23,10 +23,10 @@ func create(set ...record.Value) connectors.Item {
 }
 
 // textOf gives a query's only value.
-func textOf(t testing.TB, db *testenv.Database, sql string) string {
-	t.Helper()
+func textOf(tb testing.TB, db *testenv.Database, sql string) string {
+	tb.Helper()
 	var text string
-	require.NoError(t, db.Conn(t).QueryRow(t.Context(), sql).Scan(&text))
+	require.NoError(tb, db.Conn(tb).QueryRow(tb.Context(), sql).Scan(&text))
 	return text
 }
 
@@ -257,12 +257,12 @@ func TestAWriteWaitsForAnotherAndSeesIt(t *testing.T) {
 }
 
 // waitForLock returns when somebody waits for a lock in the database.
-func waitForLock(t testing.TB, db *testenv.Database) {
-	t.Helper()
-	conn := db.Conn(t)
+func waitForLock(tb testing.TB, db *testenv.Database) {
+	tb.Helper()
+	conn := db.Conn(tb)
 	for {
 		var waiting bool
-		require.NoError(t, conn.QueryRow(t.Context(),
+		require.NoError(tb, conn.QueryRow(tb.Context(),
 			"select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')").Scan(&waiting))
 		if waiting {
 			return
@@ -280,6 +280,7 @@ func TestAFenceLeavesNothingWritten(t *testing.T) {
 		w := connectors.Writes{
 			Columns: []string{"v"}, Items: []connectors.Item{update(1, "new")},
 			Fence: connectors.Fence{Sync: "s", Check: func(context.Context) error {
+				//nolint:contextcheck // the test's own
 				locked = textOf(t, db, "select count(*)::text from pg_locks where locktype = 'advisory' and granted") == "1"
 				return answer
 			}},
