@@ -120,7 +120,7 @@ func (c *checker) changes(p *party) {
 	c.fail(p.Changes.Pos, "%s cannot tell changes by %s", p.title(), mode).Hint = "it can: auto, " + strings.Join(p.object.Modes, ", ")
 }
 
-var deletedName = regexp.MustCompile(`(?i)(^|[_.])(is_?)?(delet|remov|archiv|trash|purg)`) //nolint:gochecknoglobals // compiled once
+var deletedName = regexp.MustCompile(`(?i)(^|[_.])(is_?)?(delet|remov|archiv|trash|purg)`)
 
 // conditions checks `where`, `accept` and `deleted`.
 func (c *checker) conditions(p *party) {
@@ -289,4 +289,4 @@ func (c *checker) deleteEffect(p *party) {
 }
 
 // identifier is a text that is a name and nothing else.
-var identifier = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`) //nolint:gochecknoglobals // compiled once
+var identifier = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)

@@ -84,7 +84,7 @@ type optionPart struct {
 	file      bool
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) //nolint:gochecknoglobals // compiled once
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // splitReferences cuts a value into literal text and references. Errors never
 // show the value.

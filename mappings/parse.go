@@ -11,6 +11,10 @@ import (
 // columns stays far below it.
 const maxFile = 1 << 20
 
+// maxLines bounds one definition: the YAML library takes time by the square of
+// a map's keys.
+const maxLines = 20_000
+
 // Parse reads the definitions of one file, several separated by `---`. It
 // reports all faults of all documents at once and never panics, whatever the
 // bytes. Definitions with faults are given as far as they could be read, for
@@ -100,7 +104,14 @@ func splitDocuments(file string, src []byte) ([]*document, Problems) {
 	start := 0
 	cut := func(end int) {
 		doc := &document{file: file, first: start + 1, lines: lines[start:end]}
-		if doc.hasContent() {
+		switch {
+		case !doc.hasContent():
+		case len(doc.lines) > maxLines:
+			problems = append(problems, Problem{
+				Pos: Pos{File: file, Line: doc.first, Col: 1}, Severity: SeverityError,
+				Message: fmt.Sprintf("this definition has %d lines; it may have %d", len(doc.lines), maxLines),
+			})
+		default:
 			docs = append(docs, doc)
 		}
 	}

@@ -1,6 +1,8 @@
 package mappings
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,6 +187,29 @@ func TestLiteralsAreRawTokens(t *testing.T) {
 		require.Empty(t, problems)
 		require.Equal(t, text, definitions[0].Systems[0].OnCreate[0].Value.Value)
 	})
+}
+
+// TestParseBounds: what is too large is refused before anything recurses into
+// it or takes time by its square.
+func TestParseBounds(t *testing.T) {
+	t.Parallel()
+	for _, src := range []string{
+		strings.Repeat("a: b\n", maxLines+1), "a: " + strings.Repeat("x", maxFile), strings.Repeat("[", 100_000),
+		strings.Repeat("- ", 100_000), strings.Repeat("{a: ", 100_000), "a: " + strings.Repeat("!t ", 100_000),
+	} {
+		_, problems := Parse("x.yaml", []byte(src))
+		require.True(t, problems.Failed())
+		require.Less(t, len(problems), 10)
+		require.Less(t, len(problems.Error()), 10*maxShown)
+	}
+	var b strings.Builder
+	b.WriteString("sync: wide\nsystems: {a: {use: a}, b: {use: b}}\nmatch: f1\nfields:\n")
+	for i := range 2_000 {
+		fmt.Fprintf(&b, "  f%d: {a: column_%d, b: Spalte %d}\n", i, i, i)
+	}
+	definitions, problems := Parse("x.yaml", []byte(b.String()))
+	require.Empty(t, problems)
+	require.Len(t, definitions[0].Fields, 2_000)
 }
 
 func TestParseDuration(t *testing.T) {

@@ -26,7 +26,7 @@ func TestParseDefinitions(t *testing.T) {
 	for name, syncs := range want {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			src, err := os.ReadFile(filepath.Join("testdata", "definitions", name))
+			src, err := os.ReadFile(filepath.Join("testdata", "definitions", name)) //nolint:gosec // a file of ours
 			require.NoError(t, err)
 			definitions, problems := Parse(name, src)
 			require.Empty(t, problems)

@@ -11,10 +11,17 @@ var (
 	urlPassword = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#]*@`)
 )
 
+// maxShown bounds a source line that is shown, in bytes; nobody reads longer
+// ones.
+const maxShown = 2_000
+
 // maskSecrets hides what looks like a secret in a source line that is shown
 // beside a problem. It keeps the number of characters, so that the caret still
 // stands below its place. References such as ${NAME} stay.
 func maskSecrets(line string) string {
+	if len(line) > maxShown {
+		return ""
+	}
 	line = maskGroup(line, secretKey, 2)
 	return urlPassword.ReplaceAllStringFunc(line, func(s string) string {
 		scheme, userinfo, _ := strings.Cut(strings.TrimSuffix(s, "@"), "://")

@@ -146,7 +146,7 @@ func (s *trapScanner) flowTrap(i, c int, message string) {
 	end, complete := expressionEnd(s.lines[i], c, true)
 	s.line, s.col = i, end
 	if !complete {
-		end = -1
+		end, s.col = -1, len(s.lines[i])
 	}
 	s.trap(i, c, end, "expression", message)
 }
