@@ -48,6 +48,9 @@ func (w *work) open(f int) *Conflict {
 }
 
 func (w *work) field(f int) {
+	if w.old == nil && w.unanimous(f) {
+		return
+	}
 	open := w.open(f)
 	sides := w.contenders(f, open)
 	if len(sides) == 0 {
@@ -100,6 +103,38 @@ func (w *work) field(f int) {
 		return
 	}
 	w.conclude(f, open, firsts, best)
+}
+
+// unanimous takes the value of a new link's field on which all who say anything
+// agree: the way of nearly all fields at a first sync.
+func (w *work) unanimous(f int) bool {
+	if w.r.rules.Fields[f].Owner != None {
+		return false
+	}
+	v := verdict{outcome: decided, from: None}
+	heard := 0
+	for s, m := range w.link.Members {
+		if m == nil || m.State != Live || w.now[s] == nil || !w.system(s).Has[f] || record.IsMissing(w.now[s][f]) {
+			continue
+		}
+		if !w.system(s).Reads {
+			return false
+		}
+		if heard++; heard == 1 {
+			v.value, v.from = w.now[s][f], s
+		} else if !record.Equal(v.value, w.now[s][f]) {
+			return false
+		}
+		v.at = max(v.at, w.rows[s].modified())
+	}
+	if heard > 0 {
+		v.rule = "agreed"
+		if heard == 1 {
+			v.rule = w.aloneRule(v.from)
+		}
+		w.set(f, v)
+	}
+	return true
 }
 
 func (w *work) edited(s, f int) {
@@ -371,10 +406,7 @@ func (w *work) readsAs(c contender, f int, v record.Value) bool {
 }
 
 func (w *work) set(f int, v verdict) {
-	if w.changed == nil {
-		w.changed = map[int]bool{}
-	}
-	w.changed[f] = true
+	w.changed[f], w.moved = true, true
 	w.link.Base[f] = v.value
 	w.link.Origins[f] = Origin{System: v.from, At: v.at, Rule: v.rule}
 }

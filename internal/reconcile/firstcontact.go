@@ -65,8 +65,17 @@ func (w *work) firstRule(sides []contender) string {
 			return "first_sync"
 		}
 	}
-	if w.old == nil {
+	return w.aloneRule(None)
+}
+
+// aloneRule names how a value came that nothing contradicts.
+func (w *work) aloneRule(system int) string {
+	switch {
+	case system != None && w.r.first(system):
+		return "first_sync"
+	case w.old == nil:
 		return "created"
+	default:
+		return "first_contact"
 	}
-	return "first_contact"
 }

@@ -157,13 +157,13 @@ func (r *relations) relateRows(alt int, group []int) {
 }
 
 func (r *relations) joinByLink() {
-	firstOf := map[int]int{}
+	firstOf := make([]int, len(r.anchors)) // one more than the row
 	for i := range r.rows {
 		for _, a := range r.direct[i] {
-			if first, known := firstOf[a]; known {
-				r.join(first, i)
+			if firstOf[a] > 0 {
+				r.join(firstOf[a]-1, i)
 			} else {
-				firstOf[a] = i
+				firstOf[a] = i + 1
 			}
 		}
 	}
@@ -171,17 +171,15 @@ func (r *relations) joinByLink() {
 
 // components gives the rows that hang together, in the order of the rows.
 func (r *relations) components() [][]int {
-	at := map[int]int{}
-	var all [][]int
+	at := make([]int, len(r.rows)) // of a root, one more than its place in all
+	all := make([][]int, 0, len(r.rows))
 	for i := range r.rows {
 		root := r.root(i)
-		n, known := at[root]
-		if !known {
-			n = len(all)
-			at[root] = n
+		if at[root] == 0 {
 			all = append(all, nil)
+			at[root] = len(all)
 		}
-		all[n] = append(all[n], i)
+		all[at[root]-1] = append(all[at[root]-1], i)
 	}
 	return all
 }

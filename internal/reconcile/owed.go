@@ -72,20 +72,23 @@ func payment(rules *Rules, link *Link, s int, m *Member, unlisted bool) (*Paymen
 	if creates && (!system.Create || unlisted && m == nil) || !creates && !system.Update {
 		return nil, nil
 	}
-	p := &Payment{System: s, LinkID: link.ID, Op: OpUpdate, Values: link.Base, Rev: link.Rev}
-	switch {
-	case creates:
-		p.Op, p.Uncertain = OpCreate, m != nil
-		p.Fields = created(rules, link, s)
-	case restores:
-		p.Op = OpRestore
+	var fields []int
+	if creates {
+		fields = created(rules, link, s)
+	} else {
+		fields = behind(rules, link, m)
 	}
-	if !creates {
-		p.Key, p.Token, p.RawHash = m.Key, m.Token, m.RawHash
-		p.Fields = behind(rules, link, m)
-	}
-	if len(p.Fields) == 0 && !restores {
+	if len(fields) == 0 && !restores {
 		return nil, nil
+	}
+	p := &Payment{System: s, LinkID: link.ID, Op: OpUpdate, Values: link.Base, Rev: link.Rev, Fields: fields}
+	if creates {
+		p.Op, p.Uncertain = OpCreate, m != nil
+	} else {
+		p.Key, p.Token, p.RawHash = m.Key, m.Token, m.RawHash
+	}
+	if restores {
+		p.Op = OpRestore
 	}
 	if system.Accept != nil {
 		if ok, err := system.Accept(link.Base); err != nil || !ok {
@@ -109,6 +112,9 @@ func created(rules *Rules, link *Link, s int) []int {
 
 // behind are the fields in which a member is behind its link.
 func behind(rules *Rules, link *Link, m *Member) []int {
+	if len(m.Seen) == 0 {
+		return nil
+	}
 	var fields []int
 	for f := range link.Base {
 		if owedField(rules, link, m, f) && !heldField(link, f) {

@@ -25,6 +25,7 @@ type resolver struct {
 	settled       map[int64]bool // decisions that were applied
 	tally         []Tally
 	unlisted      bool
+	slabs         slabs
 	// evaluated are the rows whose identity was looked at, openIdentity the
 	// questions that were open about them, loose those that name no link.
 	evaluated    map[ref]bool
@@ -131,21 +132,22 @@ func (r *resolver) found(founder *sighting) *work {
 
 func (r *resolver) newWork(l *Link) *work {
 	systems, fields := len(r.rules.Systems), len(r.rules.Fields)
-	for len(l.Members) < systems {
-		l.Members = append(l.Members, nil)
-	}
+	l.Members = slices.Grow(l.Members, systems-len(l.Members))[:systems]
+	l.Base, l.Origins = slices.Grow(l.Base, fields-len(l.Base)), slices.Grow(l.Origins, fields-len(l.Origins))
 	for len(l.Base) < fields {
 		l.Base = append(l.Base, record.Missing)
 	}
 	for len(l.Origins) < fields {
 		l.Origins = append(l.Origins, Origin{System: None})
 	}
-	w := &work{
-		r: r, link: l, base: slices.Clone(l.Base), rows: make([]*sighting, systems), first: make([]bool, systems),
-		now: make([][]record.Value, systems), last: make([][]record.Value, systems),
-		before: make([]*Member, systems), predicted: make([][]record.Value, systems), leaves: make([]leave, systems),
-		attempted: make([]bool, systems),
+	w := &r.slabs.work.take(1)[0]
+	*w = work{
+		r: r, link: l, base: r.slabs.row.take(fields), rows: r.slabs.rows.take(systems), first: r.slabs.flags.take(systems),
+		now: r.slabs.values.take(systems), last: r.slabs.values.take(systems), before: r.slabs.members.take(systems),
+		predicted: r.slabs.values.take(systems), leaves: r.slabs.leaves.take(systems), attempted: r.slabs.flags.take(systems),
+		changed: r.slabs.flags.take(fields),
 	}
+	copy(w.base, l.Base)
 	r.works = append(r.works, w)
 	return w
 }

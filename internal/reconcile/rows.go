@@ -125,7 +125,7 @@ func (r *resolver) receive(p *place, o *Observation) {
 			r.count(o.System, endIgnored, 1)
 			return
 		}
-		row := &sighting{system: o.System, key: o.Key, match: o.Match, obs: o, loose: p.loose}
+		row := r.sight(o, p.loose)
 		r.rows = append(r.rows, row)
 		r.unknown = append(r.unknown, row)
 		return
@@ -142,7 +142,7 @@ func (r *resolver) receive(p *place, o *Observation) {
 		}
 	case toRead:
 	}
-	row := &sighting{system: o.System, key: o.Key, match: o.Match, obs: o}
+	row := r.sight(o, nil)
 	r.rows = append(r.rows, row)
 	if r.reused(m, o) {
 		row.loose = m
@@ -151,6 +151,12 @@ func (r *resolver) receive(p *place, o *Observation) {
 	}
 	row.work = r.workOf(p.link)
 	row.work.rows[o.System] = row
+}
+
+func (r *resolver) sight(o *Observation, loose *Member) *sighting {
+	row := &r.slabs.seen.take(1)[0]
+	*row = sighting{system: o.System, key: o.Key, match: o.Match, obs: o, loose: loose}
+	return row
 }
 
 // quiet reports whether an unchanged row leaves its link and itself as they are.

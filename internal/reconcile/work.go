@@ -29,7 +29,8 @@ type work struct {
 	first []bool
 	// changed are the fields whose base changed; owe asks for a system to be
 	// paid a field again, whatever it acknowledged.
-	changed map[int]bool
+	changed []bool
+	moved   bool // any of them
 	owe     []debt
 	// edits are the fields that each system changed in this window.
 	edits map[int][]int
@@ -169,7 +170,7 @@ func (w *work) take(s int, m *Member, row *sighting) {
 	}
 	m.State, m.Why = Live, ""
 	last := w.lastOf(s)
-	values := make([]record.Value, len(w.base))
+	values := w.r.slabs.row.take(len(w.base))
 	for f := range values {
 		values[f] = record.Missing
 		if !w.system(s).Has[f] {
@@ -201,6 +202,8 @@ func (s *SystemRule) predict(fields []record.Value) []record.Value {
 		if given, err = s.Predict(fields); err != nil || len(given) != len(fields) {
 			return missings(len(fields))
 		}
+	} else if !slices.Contains(s.Has, false) {
+		return fields
 	}
 	out := make([]record.Value, len(fields))
 	for f := range fields {
@@ -270,11 +273,13 @@ func (w *work) note(f int, before, after record.Value, from int, rule string, lo
 // settle gives the link its revision and re-expresses what each member holds
 // against the new base.
 func (w *work) settle() {
-	if len(w.changed) > 0 || w.dead {
+	if w.moved || w.dead {
 		w.link.Rev++
 	}
-	for f := range w.changed { // each on its own: the order does not matter
-		w.link.Origins[f].Rev = w.link.Rev
+	for f, changed := range w.changed {
+		if changed {
+			w.link.Origins[f].Rev = w.link.Rev
+		}
 	}
 	w.rematch()
 	for s, m := range w.link.Members {
@@ -316,13 +321,13 @@ func (w *work) oweClosed() {
 func (w *work) express(s int, m *Member) {
 	held := w.now[s]
 	if held == nil {
-		if len(w.changed) == 0 || w.before[s] == nil {
+		if !w.moved || w.before[s] == nil {
 			return
 		}
 		held = w.lastOf(s)
 	}
 	predicted := w.predictedOf(s)
-	if len(w.changed) > 0 {
+	if w.moved {
 		predicted = w.r.predict(s, w.link.Base)
 	}
 	m.Seen = express(held, predicted)
