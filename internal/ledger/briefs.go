@@ -131,7 +131,7 @@ func (c *comparison) run() error {
 
 func (c *comparison) fill(i int, m *bodyMember, link string) {
 	b := &c.briefs[i]
-	b.LinkID, b.Order, b.Match = link, m.order, slices.Clone(m.match)
+	b.LinkID, b.Order, b.Match = link, m.order, copyTexts(m.match)
 	if !c.again[i] {
 		b.RawHash, b.MapHash = m.raw, m.mapping
 	}

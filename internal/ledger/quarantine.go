@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/syncline-dev/syncline/internal/record"
@@ -99,7 +100,7 @@ func (q *quarantine) save(t *tx, n *names, when int64) error {
 			state = CASE WHEN quarantine.state = 'discarded' AND quarantine.reason = excluded.reason AND quarantine.field = excluded.field
 				THEN 'discarded' ELSE 'held' END,
 			field = excluded.field, reason = excluded.reason`,
-			row.system, []byte(row.key), row.link, r.Field, r.Reason, when)
+			row.system, []byte(row.key), row.link, r.Field, strings.ReplaceAll(r.Reason, "\x00", ""), when) // PostgreSQL's text has no U+0000
 		if err != nil {
 			return err
 		}

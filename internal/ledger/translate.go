@@ -111,15 +111,20 @@ func (b *body) keep(n *names, before *body) {
 		if at < 0 {
 			continue
 		}
-		for _, s := range m.seen {
-			if _, shown := n.fieldAt[s.field]; !shown {
-				b.members[at].seen = append(b.members[at].seen, s)
-			}
-		}
+		b.members[at].keep(n, &m)
 	}
 	for _, f := range before.base {
 		if _, shown := n.fieldAt[f.field]; !shown {
 			b.add(f.field, before.origins[f.origin], f.value)
+		}
+	}
+}
+
+// keep takes over what was seen in fields that the scope does not show.
+func (m *bodyMember) keep(n *names, before *bodyMember) {
+	for _, s := range before.seen {
+		if _, shown := n.fieldAt[s.field]; !shown {
+			m.seen = append(m.seen, s)
 		}
 	}
 }
@@ -134,7 +139,7 @@ func (b *body) toLink(n *names, id string, rev int64, dead bool) *reconcile.Link
 	l := &reconcile.Link{
 		ID: id, Rev: rev, Tombstone: dead,
 		Base: make([]record.Value, len(n.fields)), Origins: make([]reconcile.Origin, len(n.fields)),
-		Members: make([]*reconcile.Member, len(n.systems)), Match: slices.Clone(b.match),
+		Members: make([]*reconcile.Member, len(n.systems)), Match: copyTexts(b.match),
 	}
 	for i := range l.Base {
 		l.Base[i] = record.Missing
@@ -161,10 +166,7 @@ func (m *bodyMember) toMember(n *names, place int, link string) *reconcile.Membe
 	out := &reconcile.Member{
 		System: place, Key: record.Key(m.key), LinkID: link, State: stateOf(m.state), Why: m.why, Acked: m.acked,
 		Order: m.order, Token: m.token, RawHash: m.raw, MapHash: m.mapping,
-		SinceWrite: m.sinceWrite, Flips: int(m.flips), FlipHash: m.flipHash,
-	}
-	if len(m.match) > 0 {
-		out.Match = slices.Clone(m.match)
+		SinceWrite: m.sinceWrite, Flips: int(m.flips), FlipHash: m.flipHash, Match: copyTexts(m.match),
 	}
 	for _, s := range m.seen {
 		if at, shown := n.fieldAt[s.field]; shown {
@@ -175,6 +177,11 @@ func (m *bodyMember) toMember(n *names, place int, link string) *reconcile.Membe
 		}
 	}
 	return out
+}
+
+// copyTexts copies a list; one without elements is nil.
+func copyTexts(list []string) []string {
+	return append([]string(nil), list...)
 }
 
 // placeOf gives a system's place in the scope, None for what it does not show.

@@ -319,6 +319,7 @@ func (w *writer) looseRow(m *reconcile.Member, was map[rowRef]bodyMember) error 
 		return err
 	}
 	if old, known := was[row]; known {
+		stored.keep(w.n, &old)
 		w.dropLoose(row.system, row.key, &old)
 	} else {
 		w.loose[row.system]++
