@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -20,6 +21,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	sdkworker "go.temporal.io/sdk/worker"
 	_ "modernc.org/sqlite"
 
 	"github.com/syncline-dev/syncline/activities"
@@ -39,6 +43,7 @@ const (
 	envMeddle  = "SYNCLINE_TEST_MEDDLE"  // an SQL statement that somebody else runs on billing before we write
 	envMeddled = "SYNCLINE_TEST_MEDDLED" // the file that says that it was run
 	envControl = "SYNCLINE_TEST_CONTROL" // what is switched off in a negative control
+	envEngine  = "SYNCLINE_TEST_ENGINE"  // "real" runs under the embedded engine
 )
 
 func TestMain(m *testing.M) {
@@ -88,6 +93,9 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
+	if os.Getenv(envEngine) != "real" {
+		return withoutEngine(ctx, house, revision)
+	}
 	e, err := engine.Connect(ctx, engine.Options{State: house.Config.State, NoUI: true})
 	if err != nil {
 		return err
@@ -107,12 +115,50 @@ func child(dir string) error {
 	if err := e.Client().GetWorkflow(ctx, started.WorkflowID, started.RunID).Get(ctx, &result); err != nil {
 		return err
 	}
+	return tell(result)
+}
+
+// tell prints the result and closes nothing: the end of a process is no
+// cleaner than that.
+func tell(result activities.Result) error {
 	text, err := json.Marshal(result)
 	if err != nil {
 		return err
 	}
 	fmt.Println(string(text))
-	return nil // without closing anything: the end of a process is no cleaner than that
+	return nil
+}
+
+// withoutEngine runs the same workflow and the same steps in Temporal's test
+// environment, which starts in no time. After a kill the next run finds what
+// the ledger and the systems have; the rounds with the engine inside go on with
+// the run that was cut off.
+func withoutEngine(ctx context.Context, house *worker.House, revision int) error {
+	runs, err := house.Ledger.Runs(ctx, "people", 1)
+	if err != nil {
+		return err
+	}
+	number := int64(1)
+	if len(runs) > 0 {
+		number = runs[0].Number + 1
+	}
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	env.SetWorkerOptions(sdkworker.Options{DeadlockDetectionTimeout: time.Minute}) // the machine may be busy
+	worker.Register(env, nil, house)
+	env.ExecuteWorkflow(workflows.Run, activities.Request{
+		Sync: "people", Run: workflows.RunID("people", number), Revision: revision, Trigger: "manual",
+	})
+	if err := env.GetWorkflowError(); err != nil {
+		return err
+	}
+	var result activities.Result
+	if err := env.GetWorkflowResult(&result); err != nil {
+		return err
+	}
+	return tell(result)
 }
 
 // hook makes the process die at its point, lets somebody else edit a record
@@ -185,6 +231,7 @@ type killWorld struct {
 	rnd     *rand.Rand
 	next    int
 	control string
+	engine  string
 }
 
 type person struct{ name, city, phone string }
@@ -278,7 +325,7 @@ func (w *killWorld) run(point activities.Point, nth int, meddle, marker string) 
 	defer cancel()
 	c := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // the test itself
 	c.Env = append(os.Environ(), envChild+"="+w.dir, envPoint+"="+string(point), envNth+"="+strconv.Itoa(nth),
-		envMeddle+"="+meddle, envMeddled+"="+marker, envControl+"="+w.control, "CRM_URL="+w.url)
+		envMeddle+"="+meddle, envMeddled+"="+marker, envControl+"="+w.control, envEngine+"="+w.engine, "CRM_URL="+w.url)
 	var errors_ strings.Builder
 	c.Stderr = &errors_
 	out, err := c.Output()
@@ -345,7 +392,11 @@ func (w *killWorld) round(i int, point activities.Point) (killed bool, wrong str
 	w.t.Helper()
 	meddle, who := w.edit()
 	marker := filepath.Join(w.dir, fmt.Sprintf("meddled-%d", i))
-	_, killed = w.run(point, 1+w.rnd.IntN(2), meddle, marker)
+	nth := 1
+	if i%3 == 0 && (point == activities.PointExtracted || point == activities.PointTransformed || point == activities.PointWritten) {
+		nth = 2 // the other system
+	}
+	_, killed = w.run(point, nth, meddle, marker)
 	for range 2 { // the run that was cut off and the next; a quiet one to see what is left
 		result, _ := w.run("", 0, meddle, marker)
 		c := result.Counts
@@ -362,16 +413,32 @@ func (w *killWorld) round(i int, point activities.Point) (killed bool, wrong str
 	return killed, wrong + w.disagreement()
 }
 
-// killRounds is how often the process is killed.
-const killRounds = 200
+// killRounds is how often the process is killed, and engineRounds how often
+// with the engine inside it, twice at each point.
+const (
+	killRounds   = 200
+	engineRounds = 26
+)
 
 func TestKilledAtEveryPointLosesAndDoublesNothing(t *testing.T) {
-	w := newKillWorld(t, 7)
+	t.Parallel()
+	killAtEveryPoint(t, newKillWorld(t, 7), killRounds)
+}
+
+func TestKilledWithTheEngineInsideLosesAndDoublesNothing(t *testing.T) {
+	t.Parallel()
+	w := newKillWorld(t, 8)
+	w.engine = "real"
+	killAtEveryPoint(t, w, engineRounds)
+}
+
+func killAtEveryPoint(t *testing.T, w *killWorld, rounds int) {
+	t.Helper()
 	w.run("", 0, "", filepath.Join(w.dir, "none"))
 	require.Empty(t, w.disagreement(), "the first sync")
 	points := activities.Points()
 	kills := map[activities.Point]int{}
-	for i := range killRounds {
+	for i := range rounds {
 		point := points[i%len(points)]
 		killed, wrong := w.round(i, point)
 		require.Empty(t, wrong, "round %d, killed (%v) at %q", i, killed, point)
@@ -380,12 +447,13 @@ func TestKilledAtEveryPointLosesAndDoublesNothing(t *testing.T) {
 		}
 	}
 	for _, point := range points {
-		require.Greater(t, kills[point], 1, "the process never died at %q", point)
+		require.Positive(t, kills[point], "the process never died at %q", point)
 	}
 }
 
 // Without conditional writes the same test must find a lost edit.
 func TestKillTestFindsUnconditionalWrites(t *testing.T) {
+	t.Parallel()
 	w := newKillWorld(t, 7)
 	w.control = "unconditional"
 	w.run("", 0, "", filepath.Join(w.dir, "none"))
