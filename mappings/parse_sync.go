@@ -9,7 +9,7 @@ import (
 
 // syncName is what a sync may be called: it is part of workflow ids, file
 // names and addresses. Braces are for definitions with `each`.
-var syncName = regexp.MustCompile(`^[A-Za-z0-9_{][A-Za-z0-9_.{}-]*$`) //nolint:gochecknoglobals // compiled once
+var syncName = regexp.MustCompile(`^[A-Za-z0-9_{][A-Za-z0-9_.{}-]*$`)
 
 // definition reads the whole of one definition.
 func (p *decoder) definition(root *node) *Definition {

@@ -10,7 +10,7 @@ import (
 
 // systemName is what a system may be called: expressions of `resolve` use it as
 // a name.
-var systemName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`) //nolint:gochecknoglobals // compiled once
+var systemName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
 func (p *decoder) systems(n *node) []*System {
 	var systems []*System

@@ -5,7 +5,6 @@ import (
 	"strings"
 )
 
-//nolint:gochecknoglobals // compiled once
 var (
 	secretKey   = regexp.MustCompile(`(?i)(?:^|[\s{,"'])((?:[a-z0-9_-]*(?:password|passwd|secret|token|apikey|api_key|credential|private_key)[a-z0-9_-]*))["']?\s*:\s*("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,}#][^,}#]*)`)
 	urlPassword = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#]*@`)

@@ -162,7 +162,7 @@ func (s *trapScanner) pos(line, col int) Pos {
 	return Pos{File: s.p.doc.file, Line: s.p.doc.first + line, Col: col + 1}
 }
 
-var blockHeader = regexp.MustCompile(`^[|>][-+0-9]{0,2}\s*(#.*)?$`) //nolint:gochecknoglobals // compiled once
+var blockHeader = regexp.MustCompile(`^[|>][-+0-9]{0,2}\s*(#.*)?$`)
 
 func (s *trapScanner) blockValue(i, c, parent int, key string) int {
 	line := s.lines[i]

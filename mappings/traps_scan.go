@@ -112,7 +112,7 @@ scan:
 	return c + len(trimRight(line[c:k])), quote == 0 && len(closers) == 0
 }
 
-var endsInOperator = regexp.MustCompile(`(?:==|!=|<=|>=|[-+*/%<>(,\[?|&]|\b(?:and|or|not|in|contains|startsWith|endsWith|matches))$`) //nolint:gochecknoglobals // compiled once
+var endsInOperator = regexp.MustCompile(`(?:==|!=|<=|>=|[-+*/%<>(,\[?|&]|\b(?:and|or|not|in|contains|startsWith|endsWith|matches))$`)
 
 // cutShort reports whether a text ends in the middle of an expression.
 func cutShort(text []rune) bool {
