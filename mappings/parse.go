@@ -178,13 +178,27 @@ func (doc *document) parse() (*Definition, Problems) {
 	if ok {
 		d = p.definition(root)
 	}
-	if d != nil {
-		for i := range p.problems {
-			p.problems[i].Sync = d.Sync.Value
-		}
+	name := doc.rawName()
+	if d != nil && d.Sync.Value != "" {
+		name = d.Sync.Value
+	}
+	for i := range p.problems {
+		p.problems[i].Sync = name
 	}
 	p.problems.sort()
 	return d, p.problems
+}
+
+// rawName finds the sync's name in a document that cannot be read, so that its
+// faults stop no other sync.
+func (doc *document) rawName() string {
+	for _, line := range doc.lines {
+		if rest, is := strings.CutPrefix(line, "sync:"); is {
+			name, _, _ := strings.Cut(rest, " #")
+			return strings.Trim(name, " \t\"'")
+		}
+	}
+	return ""
 }
 
 // decoder reads one document into a definition or into connections, and gathers

@@ -212,6 +212,14 @@ func TestParseBounds(t *testing.T) {
 	require.Len(t, definitions[0].Fields, 2_000)
 }
 
+// TestFaultsNameTheirSync: also where the YAML cannot be read.
+func TestFaultsNameTheirSync(t *testing.T) {
+	t.Parallel()
+	_, problems := Parse("x.yaml", []byte("sync: one   # first\nsystems: {\n---\nsync: two\nsystems: 5\n"))
+	require.Equal(t, "one", problems[0].Sync)
+	require.Equal(t, "two", problems[len(problems)-1].Sync)
+}
+
 func TestParseDuration(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
