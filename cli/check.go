@@ -75,22 +75,31 @@ func (a *app) check(ctx context.Context, house *worker.House, names []string, of
 func (a *app) describe(ctx context.Context, house *worker.House, def *mappings.Definition) (map[string]mappings.Object, mappings.Problems) {
 	objects := map[string]mappings.Object{}
 	var problems mappings.Problems
+	project, _ := house.Project() // a connection that is not there has been said
 	for _, system := range def.Systems {
+		if system.Use.Value != "" && project.Connections[system.Use.Value] == nil {
+			continue
+		}
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		description, err := house.Sessions.Describe(ctx, def, system)
 		cancel()
 		if err != nil {
-			problems = append(problems, mappings.Problem{
+			problem := mappings.Problem{
 				Pos: system.Pos, Severity: mappings.SeverityError, Sync: def.Sync.Value,
 				Message: fmt.Sprintf("system %s: %v", system.Name.Value, err),
-				Hint:    "`syncline connections test` tries it alone; `check --offline` goes without",
-			})
+			}
+			if codeOfKind(err) == exitUnreachable {
+				problem.Hint = unreachedHint
+			}
+			problems = append(problems, problem)
 			continue
 		}
 		objects[system.Name.Value] = activities.MappingObject(description)
 	}
 	return objects, problems
 }
+
+const unreachedHint = "`syncline connections test` tries it alone; `check --offline` goes without"
 
 func (a *app) showProblems(problems mappings.Problems, checked int) error {
 	if a.screen.json {
@@ -105,7 +114,13 @@ func (a *app) showProblems(problems mappings.Problems, checked int) error {
 		}
 	}
 	if problems.Failed() {
-		return &exitError{code: exitFailed, err: errors.New("the definitions are not ready to run"), next: "mend them and check again"}
+		code := exitUnreachable
+		for _, p := range problems {
+			if p.Severity != mappings.SeverityWarning && p.Hint != unreachedHint {
+				code = exitFailed
+			}
+		}
+		return &exitError{code: code, err: errors.New("the definitions are not ready to run"), next: "mend them and check again"}
 	}
 	if !a.screen.json {
 		a.screen.say("%s %s in order", a.screen.green("✓"), count(checked, "definition"))

@@ -9,7 +9,7 @@ func commands(a *app) []*cobra.Command {
 		newDemo(a), newInit(a), newConnections(a), newDiscover(a), newCheck(a), newPreview(a), newPlan(a), newRun(a),
 		newDeploy(a), newUp(a),
 		newStatus(a), newShow(a), newHistory(a), newConflicts(a), newQuarantine(a),
-		newPause(a), newResume(a), newApprove(a), newRuns(a),
+		newPause(a), newResume(a), newApprove(a), newRuns(a), newDoctor(a), newLogs(a),
 		newWorker(a), newSchema(a), newConnectors(a), newVersion(a),
 	}
 }

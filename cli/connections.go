@@ -188,7 +188,11 @@ func (a *app) showProbe(p probe) error {
 		return s.print(p)
 	}
 	if p.OK {
-		s.say("%s %-20s %s, %.0f ms", s.green("✓"), p.Connection, count(p.Objects, "object"), p.Seconds*1000)
+		there := count(p.Objects, "object")
+		if p.Objects == 0 {
+			there = "opens, and has nothing yet"
+		}
+		s.say("%s %-20s %s, %.0f ms", s.green("✓"), p.Connection, there, p.Seconds*1000)
 		return nil
 	}
 	s.say("%s %-20s %s: %s", s.red("✗"), p.Connection, p.Kind, p.Error)

@@ -1,11 +1,11 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,10 +23,10 @@ import (
 
 // choice is what the flags of `conflicts decide` say.
 type choice struct {
-	take, value, link, until, who, why                        string
-	separate, keep, remove, wait, blank, revert, accept, skip bool
-	all                                                       bool
-	sync, kind, field                                         string
+	take, value, link, until, who, why                                string
+	valued, separate, keep, remove, wait, blank, revert, accept, skip bool
+	all                                                               bool
+	sync, kind, field                                                 string
 }
 
 func newConflictsDecide(a *app) *cobra.Command {
@@ -39,11 +39,12 @@ func newConflictsDecide(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			ch.valued = c.Flags().Changed("value")
 			rows, err := chosen(c.Context(), house.Ledger, ch, args)
 			if err != nil {
 				return err
 			}
-			return a.decideAll(c, rows, ch)
+			return a.decideAll(c.Context(), rows, ch)
 		},
 	}
 	f := c.Flags()
@@ -93,7 +94,7 @@ func (ch choice) verb() (verb string, given int) {
 		set  bool
 		verb string
 	}{
-		{ch.take != "", "take"}, {ch.value != "", "value"}, {ch.link != "", "link"}, {ch.separate, "separate"},
+		{ch.take != "", "take"}, {ch.valued, "value"}, {ch.link != "", "link"}, {ch.separate, "separate"},
 		{ch.keep, "keep"}, {ch.remove, "delete"}, {ch.wait, "wait"}, {ch.blank, "blank"}, {ch.revert, "revert"},
 		{ch.accept, "accept"}, {ch.skip, "skip"},
 	} {
@@ -105,30 +106,29 @@ func (ch choice) verb() (verb string, given int) {
 	return verb, given
 }
 
-func (a *app) decideAll(c *cobra.Command, rows []ledger.ConflictRow, ch choice) error {
+func (a *app) decideAll(ctx context.Context, rows []ledger.ConflictRow, ch choice) error {
 	_, given := ch.verb()
-	valueGiven := c.Flags().Changed("value")
 	if given > 1 {
 		return usage("decide one way: --take, --value, --link, --separate, --keep, --delete, --wait, --blank, --revert, --accept or --skip")
 	}
-	if given == 0 && !valueGiven && !a.screen.asks {
+	if given == 0 && !a.screen.asks {
 		return usage("say how to decide, such as --take SYSTEM; on a terminal it asks")
 	}
 	syncs := map[string][]int64{}
 	for _, row := range rows {
 		mine := ch
-		if given == 0 && !valueGiven {
-			answer, err := a.ask(row, ch)
+		if given == 0 {
+			answer, err := a.ask(ctx, row, ch)
 			if err != nil {
 				return err
 			}
 			mine = answer
 		}
-		decision, err := decisionRow(row, mine, valueGiven)
+		decision, err := decisionRow(row, mine)
 		if err != nil {
 			return fmt.Errorf("conflict %d: %w", row.Conflict.ID, err)
 		}
-		id, err := a.house.Ledger.Decide(c.Context(), decision)
+		id, err := a.house.Ledger.Decide(ctx, decision)
 		if errors.Is(err, ledger.ErrStale) {
 			a.sideBySide(viewConflict(row), row)
 			return &exitError{code: exitFailed, err: fmt.Errorf("conflict %d has changed meanwhile", row.Conflict.ID), next: "look at it again and decide anew"}
@@ -138,14 +138,14 @@ func (a *app) decideAll(c *cobra.Command, rows []ledger.ConflictRow, ch choice) 
 		}
 		syncs[row.Sync] = append(syncs[row.Sync], id)
 	}
-	return a.apply(c.Context(), syncs)
+	return a.apply(ctx, syncs)
 }
 
 // apply tells each Sync of its decisions and waits for the run that applies
 // them.
 func (a *app) apply(ctx context.Context, syncs map[string][]int64) error {
 	if len(syncs) == 0 {
-		a.screen.say("there is nothing to decide")
+		a.screen.note("there is nothing to decide")
 		return nil
 	}
 	if _, err := a.openEngine(ctx); err != nil {
@@ -160,7 +160,13 @@ func (a *app) apply(ctx context.Context, syncs map[string][]int64) error {
 		if err := a.waitApplied(ctx, sync, syncs[sync]); err != nil {
 			return err
 		}
-		a.screen.say("%s %d decided in %s", a.screen.green("✓"), len(syncs[sync]), sync)
+		if a.screen.json {
+			if err := a.screen.print(map[string]any{"sync": sync, "decided": len(syncs[sync]), "decisions": syncs[sync]}); err != nil {
+				return err
+			}
+			continue
+		}
+		a.screen.say("%s %s decided and applied in %s", a.screen.green("✓"), count(len(syncs[sync]), "conflict"), sync)
 	}
 	return nil
 }
@@ -213,10 +219,10 @@ func (a *app) waitApplied(ctx context.Context, sync string, ids []int64) error {
 }
 
 // decisionRow turns a choice into a row of the ledger.
-func decisionRow(row ledger.ConflictRow, ch choice, valueGiven bool) (ledger.DecisionRow, error) {
+func decisionRow(row ledger.ConflictRow, ch choice) (ledger.DecisionRow, error) {
 	verb, _ := ch.verb()
-	if valueGiven {
-		verb = "value"
+	if fit := verbsFor(row); !slices.Contains(fit, verb) {
+		return ledger.DecisionRow{}, usage(fmt.Sprintf("--%s does not fit a conflict of kind %s: there are --%s", verb, row.Kind, strings.Join(fit, ", --")))
 	}
 	d := ledger.DecisionRow{Sync: row.Sync, Who: orElse(ch.who, userName()), Why: ch.why, At: time.Now()}
 	d.Decision = reconcile.Decision{
@@ -268,43 +274,6 @@ func userName() string {
 		return "unknown"
 	}
 	return u.Username
-}
-
-// ask shows a conflict and asks a person, with what each choice writes.
-func (a *app) ask(row ledger.ConflictRow, ch choice) (choice, error) {
-	view := viewConflict(row)
-	a.sideBySide(view, row)
-	for i, name := range view.order {
-		a.screen.say("  %d  take %s: %s everywhere", i+1, name, shown(view.Values[name]))
-	}
-	a.screen.say("  b  take the base back: %s everywhere", shown(view.Base))
-	a.screen.say("  v  another value")
-	a.screen.say("  s  skip: leave it as it is")
-	fmt.Fprint(a.screen.out, "choice: ")
-	lines := bufio.NewScanner(a.screen.in)
-	if !lines.Scan() {
-		return ch, &exitError{code: exitInterrupted, err: errors.New("nothing was decided")}
-	}
-	answer := strings.TrimSpace(lines.Text())
-	switch answer {
-	case "b":
-		ch.take = "base"
-	case "s":
-		ch.skip = true
-	case "v":
-		fmt.Fprint(a.screen.out, "value: ")
-		if !lines.Scan() {
-			return ch, &exitError{code: exitInterrupted, err: errors.New("nothing was decided")}
-		}
-		ch.value = lines.Text()
-	default:
-		n, err := strconv.Atoi(answer)
-		if err != nil || n < 1 || n > len(view.order) {
-			return ch, &exitError{code: exitUsage, err: errors.New("that is none of the choices; nothing was decided")}
-		}
-		ch.take = view.order[n-1]
-	}
-	return ch, nil
 }
 
 func parseID(text string) (int64, error) {

@@ -9,12 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
 
 	"github.com/syncline-dev/syncline/activities"
 	"github.com/syncline-dev/syncline/cli/demo"
+	"github.com/syncline-dev/syncline/internal/engine"
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/worker"
 	"github.com/syncline-dev/syncline/workflows"
@@ -70,16 +70,6 @@ func (t *tour) prepare(dir string, keep bool) error {
 		t.dir = fmt.Sprintf("%s-%d", dir, n)
 	}
 	t.site = demo.Site{Dir: t.dir}
-	lock := flock.New(filepath.Join(t.site.State(), "engine", "engine.lock"))
-	if _, err := os.Stat(lock.Path()); err == nil {
-		free, err := lock.TryLock()
-		if err != nil || !free {
-			return &exitError{
-				code: exitFailed, err: fmt.Errorf("another demo is up in %s", t.dir), next: "end it with Ctrl-C, or take `--keep` for a second one",
-			}
-		}
-		_ = lock.Unlock() // it was only asked for
-	}
 	for _, name := range []string{"TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY"} {
 		if err := os.Unsetenv(name); err != nil {
 			return err
@@ -87,6 +77,12 @@ func (t *tour) prepare(dir string, keep bool) error {
 	}
 	if err := os.Setenv("TEMPORAL_CONFIG_FILE", filepath.Join(t.dir, "no-temporal.toml")); err != nil {
 		return err
+	}
+	if running, err := engine.Look(engine.Options{State: t.site.State()}); err == nil && running.Up {
+		return &exitError{
+			code: exitFailed, err: fmt.Errorf("another demo is up in %s: %s", t.dir, running.UI),
+			next: "end it with Ctrl-C, or take `--keep` for a second one",
+		}
 	}
 	f := &t.a.flags
 	f.state, f.definitions, f.env, f.ledger, f.stage = t.site.State(), t.site.Definitions(), "", "", ""

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/mappings"
 )
 
 func newPlan(a *app) *cobra.Command {
@@ -34,14 +35,14 @@ func newPlan(a *app) *cobra.Command {
 			planner := &activities.Planner{Sessions: house.Sessions, Ledger: house.Ledger, Clock: time.Now}
 			plan, err := planner.Plan(c.Context(), def, limit)
 			if err != nil {
-				return err
+				return unwritten(err)
 			}
 			if a.screen.json {
 				if err := a.screen.print(plan); err != nil {
 					return err
 				}
 			} else {
-				a.showPlan(plan)
+				a.showPlan(plan, matchInWords(def.Match))
 			}
 			if exit && (len(plan.Changes) > 0 || plan.More > 0) {
 				return changes
@@ -54,7 +55,7 @@ func newPlan(a *app) *cobra.Command {
 	return c
 }
 
-func (a *app) showPlan(plan *activities.Plan) {
+func (a *app) showPlan(plan *activities.Plan, match string) {
 	s := a.screen
 	s.say("%s %s", s.bold("plan of"), s.bold(plan.Sync))
 	if plan.First {
@@ -66,12 +67,14 @@ func (a *app) showPlan(plan *activities.Plan) {
 	if plan.Stateless {
 		s.say("  no links are kept: rows are upserted by their key, without a journal")
 	}
-	s.say("  matched %d · ambiguous %d", plan.Matched, plan.Ambiguous)
+	if plan.First || plan.Ambiguous > 0 {
+		s.say("  matched by %s: %d; ambiguous, so never guessed: %d", match, plan.Matched, plan.Ambiguous)
+	}
 	bySystem := map[string][]activities.Change{}
 	for _, change := range plan.Changes {
 		bySystem[change.System] = append(bySystem[change.System], change)
 	}
-	for _, system := range sortedKeys(plan.Systems) {
+	for _, system := range inOrder(plan) {
 		sum := plan.Systems[system]
 		s.say("")
 		s.say("%s  %d read, %s", s.bold(system), sum.Read,
@@ -88,6 +91,35 @@ func (a *app) showPlan(plan *activities.Plan) {
 	c := plan.Counts
 	s.say("\n%d read · %d changed · %d unchanged · %d in conflict · %d quarantined · %d ignored. Nothing was written.",
 		c.Read, c.Applied, c.Unchanged, c.Conflicts, c.Quarantined, c.Ignored)
+}
+
+// inOrder lists the systems as the definition does.
+func inOrder(plan *activities.Plan) []string {
+	var names []string
+	for _, w := range plan.Ways {
+		names = append(names, w.System)
+	}
+	for _, name := range sortedKeys(plan.Systems) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func matchInWords(m mappings.Match) string {
+	if m.Key {
+		return "key"
+	}
+	var ways []string
+	for _, together := range m.Alternatives {
+		var parts []string
+		for _, part := range together {
+			parts = append(parts, part.Value)
+		}
+		ways = append(ways, strings.Join(parts, " and "))
+	}
+	return strings.Join(ways, ", else ")
 }
 
 func (a *app) showChange(change activities.Change) {

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -91,7 +93,13 @@ func usageErrors(c *cobra.Command) {
 			if err == nil || errors.As(err, &coded) {
 				return err
 			}
-			return &exitError{code: exitUsage, err: err, next: "usage: " + c.UseLine()}
+			takes := "no arguments"
+			if _, rest, ok := strings.Cut(c.Use, " "); ok {
+				takes = rest
+			}
+			return &exitError{
+				code: exitUsage, err: fmt.Errorf("`%s` takes %s", c.CommandPath(), takes), next: "`" + c.CommandPath() + " --help` shows more",
+			}
 		}
 	}
 	for _, child := range c.Commands() {

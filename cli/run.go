@@ -67,6 +67,16 @@ func (a *app) run(ctx context.Context, name string, ask workflows.Ask, detach bo
 	if err != nil {
 		return err
 	}
+	paused, err := house.Ledger.Paused(ctx, name)
+	if err != nil {
+		return err
+	}
+	if reason, held := paused[""]; held {
+		return &exitError{
+			code: exitFailed, err: fmt.Errorf("%s is paused: %s; nothing was started", name, reason),
+			next: "`syncline resume " + name + "` goes on",
+		}
+	}
 	if ask.Revision, err = a.pin(ctx, house, name, ask.Revision); err != nil {
 		return err
 	}

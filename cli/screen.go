@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,10 +29,12 @@ type screen struct {
 	// env stands in the first line of every output.
 	env      string
 	announce bool
+	// lines reads answers; one for all questions, because it reads ahead.
+	lines *bufio.Scanner
 }
 
 func newScreen(in io.Reader, out, err io.Writer) *screen {
-	s := &screen{in: in, out: out, err: err, terminal: isTerminal(err), asks: isTerminal(out) && isTerminalIn(in)}
+	s := &screen{in: in, out: out, err: err, lines: bufio.NewScanner(in), terminal: isTerminal(err), asks: isTerminal(out) && isTerminalIn(in)}
 	s.color = isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return s
 }
@@ -49,6 +53,22 @@ func isTerminalIn(r io.Reader) bool {
 func (s *screen) say(format string, args ...any) {
 	s.head(s.out)
 	fmt.Fprintf(s.out, format+"\n", args...)
+}
+
+// question asks a person and gives the answer; the end of the input, or of
+// ctx, is an interruption.
+func (s *screen) question(ctx context.Context, text string) (string, error) {
+	fmt.Fprint(s.out, text)
+	answers := make(chan bool, 1)
+	go func() { answers <- s.lines.Scan() }()
+	select {
+	case ok := <-answers:
+		if ok {
+			return strings.TrimSpace(s.lines.Text()), nil
+		}
+	case <-ctx.Done():
+	}
+	return "", &exitError{code: exitInterrupted, err: errors.New("nothing was decided")}
 }
 
 // note prints a line of progress.
@@ -109,7 +129,13 @@ func (s *screen) exit(err error) int {
 		return code
 	}
 	s.head(s.err)
-	s.note("error: %s", text)
+	var problems mappings.Problems
+	if errors.As(err, &problems) {
+		s.note("%s", text) // each says its place and that it is an error
+		next = orElse(next, "mend it; `syncline check` shows all faults of all definitions")
+	} else {
+		s.note("error: %s", text)
+	}
 	if next != "" {
 		s.note("next:  %s", next)
 	}

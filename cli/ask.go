@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/reconcile"
+)
+
+// verbsFor lists the decisions that fit a conflict, by its kind.
+func verbsFor(row ledger.ConflictRow) []string {
+	switch {
+	case row.Kind == reconcile.IdentityAmbiguous || row.Kind == reconcile.MultipleUniqueConflicts:
+		return []string{"link", "separate", "skip"}
+	case row.FieldName == "":
+		return []string{"keep", "delete", "skip"}
+	case row.Kind == reconcile.OwnershipViolation:
+		return []string{"revert", "accept", "take", "value", "skip"}
+	case row.Kind == reconcile.ReferenceUnresolved:
+		return []string{"wait", "blank", "take", "value", "skip"}
+	default:
+		return []string{"take", "value", "skip"}
+	}
+}
+
+// option is one of the choices that a person is given.
+type option struct {
+	key, text string
+	set       func(*choice)
+}
+
+// options are the choices of a conflict, with what each writes.
+func options(row ledger.ConflictRow, view conflictView) []option {
+	var list []option
+	add := func(text string, set func(*choice)) {
+		list = append(list, option{key: strconv.Itoa(len(list) + 1), text: text, set: set})
+	}
+	for _, verb := range verbsFor(row) {
+		switch verb {
+		case "take":
+			for _, name := range view.order {
+				add(fmt.Sprintf("%s is right: %s", name, written(view, name)), func(ch *choice) { ch.take = name })
+			}
+			if view.Base != nil {
+				add(fmt.Sprintf("as it was before: %s everywhere", shown(view.Base)), func(ch *choice) { ch.take = "base" })
+			}
+		case "link":
+			for _, candidate := range row.Candidates {
+				if candidate.Link != "" {
+					add("it is "+candidate.Link+", which "+candidateName(row, candidate)+" belongs to", func(ch *choice) { ch.link = candidate.Link })
+				}
+			}
+		case "separate":
+			add("they are different things: each is kept for itself", func(ch *choice) { ch.separate = true })
+		case "keep":
+			add("keep the record: it is written again where it was deleted", func(ch *choice) { ch.keep = true })
+		case "delete":
+			add("delete the record everywhere", func(ch *choice) { ch.remove = true })
+		case "revert":
+			add("give the owner's value back where it was edited", func(ch *choice) { ch.revert = true })
+		case "accept":
+			add("let the edit stand, and write it everywhere", func(ch *choice) { ch.accept = true })
+		case "wait":
+			add("wait for what it refers to", func(ch *choice) { ch.wait = true })
+		case "blank":
+			add("leave it empty", func(ch *choice) { ch.blank = true })
+		}
+	}
+	return list
+}
+
+// written says what taking one side writes where.
+func written(view conflictView, side string) string {
+	var to []string
+	for _, name := range view.order {
+		if name != side && shown(view.Values[name]) != shown(view.Values[side]) {
+			to = append(to, name)
+		}
+	}
+	if len(to) == 0 {
+		return shown(view.Values[side])
+	}
+	return "writes " + shown(view.Values[side]) + " to " + strings.Join(to, ", ")
+}
+
+// ask shows a conflict side by side and asks a person.
+func (a *app) ask(ctx context.Context, row ledger.ConflictRow, ch choice) (choice, error) {
+	view := viewConflict(row)
+	a.sideBySide(view, row)
+	list := options(row, view)
+	a.screen.say("")
+	for _, o := range list {
+		a.screen.say("  %s  %s", a.screen.bold(o.key), o.text)
+	}
+	if row.FieldName != "" {
+		a.screen.say("  %s  another value", a.screen.bold("v"))
+	}
+	a.screen.say("  %s  leave it as it is", a.screen.bold("s"))
+	answer, err := a.screen.question(ctx, "choice: ")
+	if err != nil {
+		return ch, err
+	}
+	switch {
+	case answer == "s":
+		ch.skip = true
+		return ch, nil
+	case answer == "v" && row.FieldName != "":
+		ch.valued = true
+		ch.value, err = a.screen.question(ctx, "value: ")
+		return ch, err
+	}
+	for _, o := range list {
+		if o.key == answer {
+			o.set(&ch)
+			return ch, nil
+		}
+	}
+	return ch, &exitError{code: exitUsage, err: errors.New("that is none of the choices; nothing was decided")}
+}
