@@ -104,22 +104,22 @@ func (c *comparison) run() error {
 	const query = "SELECT key, link, state, print FROM members WHERE system = ? AND key IN (*)"
 	err := rowsAmong(c.t, query, []any{c.system}, keys, func(r *sql.Rows) error {
 		var key sql.RawBytes
-		var link, state, print int64
-		if err := r.Scan(&key, &link, &state, &print); err != nil {
+		var link, state, seen int64
+		if err := r.Scan(&key, &link, &state, &seen); err != nil {
 			return err
 		}
 		for _, i := range places[string(key)] {
 			row, b := &c.rows[i], &c.briefs[i]
 			b.Known, b.Slot = true, numberSlot(link)
 			b.State, b.SinceWrite = stateOf(uint8(state>>1)), state&1 == 1
-			b.Same = print != 0 && print == printOf(row.RawHash, row.MapHash)
+			b.Same = seen != 0 && seen == printOf(row.RawHash, row.MapHash)
 			if b.Same {
 				b.RawHash, b.MapHash = row.RawHash, row.MapHash
 			}
 			if !b.Same || link == 0 {
 				c.opened[link] = append(c.opened[link], i)
 			}
-			c.again[i] = print == 0
+			c.again[i] = seen == 0
 		}
 		return nil
 	})

@@ -65,13 +65,13 @@ func (b *bulk) run(t *tx) (int64, error) {
 	if t.postgres {
 		return b.runArrays(t)
 	}
-	st, err := t.stmt(b.one)
+	st, err := t.stmt(b.one) //nolint:sqlclosecheck // it ends with its transaction
 	if err != nil {
 		return 0, err
 	}
 	var touched int64
 	for _, row := range b.rows {
-		result, err := st.Exec(row...)
+		result, err := st.Exec(row...) //nolint:noctx // see tx
 		if err != nil {
 			return touched, err
 		}

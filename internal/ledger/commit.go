@@ -58,7 +58,7 @@ func (s *Store) Commit(ctx context.Context, f Fence, scope Scope, c Change) (res
 			result, again = earlier, found
 			return err
 		}
-		w, err := newWriter(ctx, t, f, scope, &c)
+		w, err := newWriter(t, f, scope, &c)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,6 @@ func (t *tx) mark(sync int64, run, step, part string) ([]byte, bool, error) {
 
 // writer carries out one change.
 type writer struct {
-	ctx    context.Context
 	t      *tx
 	fence  Fence
 	n      *names
@@ -114,7 +113,7 @@ type writer struct {
 	inLinks, inMembers, inLoose, inMatches, inOwed      *bulk
 }
 
-func newWriter(ctx context.Context, t *tx, f Fence, scope Scope, c *Change) (*writer, error) {
+func newWriter(t *tx, f Fence, scope Scope, c *Change) (*writer, error) {
 	n, err := t.scoped(scope)
 	if err != nil {
 		return nil, err
@@ -123,7 +122,7 @@ func newWriter(ctx context.Context, t *tx, f Fence, scope Scope, c *Change) (*wr
 		return nil, err
 	}
 	w := &writer{
-		ctx: ctx, t: t, fence: f, n: n, change: c,
+		t: t, fence: f, n: n, change: c,
 		live: map[int64]int64{}, loose: map[int64]int64{}, counts: map[int64]int64{},
 		outMatches: erase("matches", "sync bigint, hash bytea, link bigint, system bigint, key bytea"),
 		outMembers: erase("members", "system bigint, key bytea, link bigint"),
@@ -154,9 +153,6 @@ func (w *writer) write() error {
 	first := w.serial
 	for _, step := range []func() error{w.countLoose, w.links, w.looseRows, w.execute, w.intents} {
 		if err := step(); err != nil {
-			return err
-		}
-		if err := w.ctx.Err(); err != nil {
 			return err
 		}
 	}

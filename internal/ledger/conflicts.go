@@ -247,8 +247,10 @@ func (t *tx) saveConflict(n *names, c *reconcile.Conflict, seen int64) error {
 	if c.ID == 0 {
 		return t.row(`INSERT INTO conflicts (sync, subject, link_id, system, key, kind, field, digest, opened, deadline,
 			skip_until, seen, state, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?) RETURNING id`,
-			[]any{n.sync, s.subject, c.LinkID, s.row.system, []byte(s.row.key), string(c.Kind), s.field, c.Digest,
-				int64(c.Opened), int64(c.Deadline), int64(c.SkipUntil), seen, s.body}, &c.ID)
+			[]any{
+				n.sync, s.subject, c.LinkID, s.row.system, []byte(s.row.key), string(c.Kind), s.field, c.Digest,
+				int64(c.Opened), int64(c.Deadline), int64(c.SkipUntil), seen, s.body,
+			}, &c.ID)
 	}
 	touched, err := t.exec(`UPDATE conflicts SET link_id = ?, digest = ?, opened = ?, deadline = ?, skip_until = ?, seen = ?, body = ?,
 		state = CASE WHEN digest <> ? OR state = 'closed' THEN 'open' ELSE state END WHERE id = ? AND sync = ?`,

@@ -105,26 +105,7 @@ func (s *Store) Journal(ctx context.Context, f JournalFilter) ([]Entry, error) {
 		if err != nil {
 			return err
 		}
-		where, args := []string{"sync = ?"}, []any{n.sync}
-		add := func(condition string, values ...any) {
-			where, args = append(where, condition), append(args, values...)
-		}
-		if f.LinkID != "" {
-			add("handle = ? AND link_id = ?", handle(f.LinkID), f.LinkID)
-		}
-		if f.System != "" {
-			add("system = ?", n.systemIDs[f.System])
-		}
-		if f.Run != "" {
-			add("run = ?", f.Run)
-		}
-		if !f.Since.IsZero() {
-			add("at >= ?", micros(f.Since))
-		}
-		query := "SELECT id, run, system, link_id, key, op, rule, at, body FROM journal WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC"
-		if f.Limit > 0 {
-			query, args = query+" LIMIT ?", append(args, f.Limit)
-		}
+		query, args := f.query(n)
 		return t.rows(query, args, func(r *sql.Rows) error {
 			e := Entry{Sync: f.Sync}
 			var system, when int64
@@ -144,6 +125,31 @@ func (s *Store) Journal(ctx context.Context, f JournalFilter) ([]Entry, error) {
 		})
 	})
 	return entries, err
+}
+
+// query gives the statement that finds what a filter lets through.
+func (f JournalFilter) query(n *names) (string, []any) {
+	where, args := []string{"sync = ?"}, []any{n.sync}
+	add := func(condition string, values ...any) {
+		where, args = append(where, condition), append(args, values...)
+	}
+	if f.LinkID != "" {
+		add("handle = ? AND link_id = ?", handle(f.LinkID), f.LinkID)
+	}
+	if f.System != "" {
+		add("system = ?", n.systemIDs[f.System])
+	}
+	if f.Run != "" {
+		add("run = ?", f.Run)
+	}
+	if !f.Since.IsZero() {
+		add("at >= ?", micros(f.Since))
+	}
+	query := "SELECT id, run, system, link_id, key, op, rule, at, body FROM journal WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC"
+	if f.Limit > 0 {
+		query, args = query+" LIMIT ?", append(args, f.Limit)
+	}
+	return query, args
 }
 
 // JournalCount counts the entries of one op to one system since a time: what

@@ -13,25 +13,30 @@ import (
 	"github.com/syncline-dev/syncline/internal/testenv"
 )
 
+// kit is what a test works with.
+type kit struct {
+	t *testing.T
+	s *ledger.Store
+}
+
 // everywhere runs a test on an empty ledger of each kind.
-func everywhere(t *testing.T, test func(t *testing.T, s *ledger.Store)) {
+func everywhere(t *testing.T, test func(kit)) {
 	t.Helper()
-	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, open(t, "sqlite://"+filepath.Join(t.TempDir(), "ledger.db")))
+		test(kit{t, open(t, "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"))})
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, open(t, testenv.Postgres(t).URL))
+		test(kit{t, open(t, testenv.Postgres(t).URL)})
 	})
 }
 
-func open(t testing.TB, address string) *ledger.Store {
-	t.Helper()
-	s, err := ledger.Open(t.Context(), address)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
+func open(tb testing.TB, address string) *ledger.Store {
+	tb.Helper()
+	s, err := ledger.Open(tb.Context(), address)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s
 }
 
@@ -51,24 +56,24 @@ func people() ledger.Scope {
 	}
 }
 
-func begin(t testing.TB, s *ledger.Store, scope ledger.Scope, run string) ledger.Fence {
-	t.Helper()
-	r, err := s.BeginRun(t.Context(), ledger.Begin{
+func begin(tb testing.TB, s *ledger.Store, scope ledger.Scope, run string) ledger.Fence {
+	tb.Helper()
+	r, err := s.BeginRun(tb.Context(), ledger.Begin{
 		Sync: scope.Sync, Run: run, Trigger: "test", Fields: scope.Fields, Systems: scope.Systems, At: noon,
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return ledger.Fence{Sync: scope.Sync, Run: run, Epoch: r.Epoch}
 }
 
 // commit commits a change under a mark of its own.
-func commit(t testing.TB, s *ledger.Store, f ledger.Fence, scope ledger.Scope, c ledger.Change) {
-	t.Helper()
+func commit(tb testing.TB, s *ledger.Store, f ledger.Fence, scope ledger.Scope, c ledger.Change) {
+	tb.Helper()
 	if c.Step == "" {
-		c.Step, c.Part = "test", t.Name()+time.Now().String()
+		c.Step, c.Part = "test", tb.Name()+time.Now().String()
 	}
-	_, again, err := s.Commit(t.Context(), f, scope, c)
-	require.NoError(t, err)
-	require.False(t, again)
+	_, again, err := s.Commit(tb.Context(), f, scope, c)
+	require.NoError(tb, err)
+	require.False(tb, again)
 }
 
 func key(text string) record.Key {
@@ -92,7 +97,8 @@ func person(id, email, name string, age int64) *reconcile.Link {
 		ID: id, Rev: 2, Match: []string{m},
 		Base: []record.Value{email, name, age},
 		Origins: []reconcile.Origin{
-			{System: 0, Rev: 1, At: 1000, Rule: "edit"}, {System: 1, Rev: 2, At: 2000, Rule: "newest_wins"},
+			{System: 0, Rev: 1, At: 1000, Rule: "edit"},
+			{System: 1, Rev: 2, At: 2000, Rule: "newest_wins"},
 			{System: reconcile.None, Rev: 2, Rule: "decision 7"},
 		},
 	}
@@ -105,15 +111,17 @@ func person(id, email, name string, age int64) *reconcile.Link {
 	return l
 }
 
-func load(t testing.TB, s *ledger.Store, scope ledger.Scope, ids ...string) []*reconcile.Link {
-	t.Helper()
-	links, _, err := s.Load(t.Context(), scope, ledger.Select{Links: ids})
-	require.NoError(t, err)
+func load(tb testing.TB, s *ledger.Store, scope ledger.Scope, ids ...string) []*reconcile.Link {
+	tb.Helper()
+	links, _, err := s.Load(tb.Context(), scope, ledger.Select{Links: ids})
+	require.NoError(tb, err)
 	return links
 }
 
 func TestLinksComeBackAsTheyWere(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		one, two := anna(), person("0123456789abcdef0123456789abcdef", "berta@example.org", "Berta", 30)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ type modelLink struct {
 }
 
 var (
-	modelFields  = []string{"a", "b", "c", "d"}   //nolint:gochecknoglobals // constants
+	modelFields  = []string{"a", "b", "c", "d"}    //nolint:gochecknoglobals // constants
 	modelSystems = []string{"one", "two", "three"} //nolint:gochecknoglobals // constants
 )
 
@@ -48,21 +49,21 @@ func TestLedgerBehavesLikeItsModel(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		s := open(t, "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"))
-		rapid.Check(t, modelRun(t, s))
+		rapid.Check(t, modelRun(s))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		s := open(t, testenv.Postgres(t).URL)
-		rapid.Check(t, modelRun(t, s))
+		rapid.Check(t, modelRun(s))
 	})
 }
 
-func modelRun(t *testing.T, s *ledger.Store) func(*rapid.T) {
+func modelRun(s *ledger.Store) func(*rapid.T) {
 	syncs := 0
 	return func(rt *rapid.T) {
 		syncs++
 		m := &machine{
-			ctx: t.Context(), s: s, sync: fmt.Sprintf("sync %d", syncs),
+			s: s, sync: fmt.Sprintf("sync %d", syncs),
 			model: model{links: map[string]*modelLink{}, loose: map[modelRow]*reconcile.Member{}},
 		}
 		m.deploy(rt)
@@ -75,7 +76,6 @@ func modelRun(t *testing.T, s *ledger.Store) func(*rapid.T) {
 }
 
 type machine struct {
-	ctx   context.Context
 	s     *ledger.Store
 	sync  string
 	runs  int
@@ -92,7 +92,7 @@ func (m *machine) deploy(t *rapid.T) {
 		m.scope.Fields = append(m.scope.Fields, record.Field{Name: name})
 	}
 	m.runs++
-	run, err := m.s.BeginRun(m.ctx, ledger.Begin{
+	run, err := m.s.BeginRun(context.Background(), ledger.Begin{
 		Sync: m.sync, Run: fmt.Sprintf("%s/run/%d", m.sync, m.runs), Fields: m.scope.Fields, Systems: m.scope.Systems, At: noon,
 	})
 	require.NoError(t, err)
@@ -107,8 +107,8 @@ func some(t *rapid.T, all []string, label string) []string {
 
 func (m *machine) commit(t *rapid.T, c ledger.Change) {
 	m.marks++
-	c.Step, c.Part = "step", fmt.Sprint(m.marks)
-	_, again, err := m.s.Commit(m.ctx, m.fence, m.scope, c)
+	c.Step, c.Part = "step", strconv.Itoa(m.marks)
+	_, again, err := m.s.Commit(context.Background(), m.fence, m.scope, c)
 	require.NoError(t, err)
 	require.False(t, again)
 }
@@ -314,7 +314,7 @@ func (m *machine) check(t *rapid.T) {
 	for _, id := range slices.SortedFunc(maps.Keys(m.model.links), strings.Compare) {
 		want = append(want, m.show(id))
 	}
-	links, loose, err := m.s.Load(m.ctx, m.scope, ledger.Select{Slots: &[2]uint16{0, 1<<16 - 1}})
+	links, loose, err := m.s.Load(context.Background(), m.scope, ledger.Select{Slots: &[2]uint16{0, 1<<16 - 1}})
 	require.NoError(t, err)
 	if len(want) > 0 || len(links) > 0 {
 		require.Equal(t, want, links)
@@ -343,7 +343,7 @@ func (m *machine) checkRows(t *rapid.T) {
 		for _, k := range []string{"1", "2", "3"} {
 			rows = append(rows, ledger.Seen{Key: key(k), MapHash: record.HashText("map"), RawHash: record.HashText("zebra")})
 		}
-		briefs, err := m.s.Compare(m.ctx, m.scope, i, rows)
+		briefs, err := m.s.Compare(context.Background(), m.scope, i, rows)
 		require.NoError(t, err)
 		for j, b := range briefs {
 			row := modelRow{system, string(rows[j].Key)}
@@ -369,7 +369,7 @@ func (m *machine) checkRows(t *rapid.T) {
 			}
 		}
 		listed := 0
-		err = m.s.EachMember(m.ctx, m.scope, i, [2]uint16{0, 1<<16 - 1}, func(k ledger.MemberKey) error {
+		err = m.s.EachMember(context.Background(), m.scope, i, [2]uint16{0, 1<<16 - 1}, func(k ledger.MemberKey) error {
 			if k.Key != "" {
 				listed++
 			}
@@ -393,7 +393,7 @@ func (m *machine) checkMatches(t *rapid.T) {
 				}
 			}
 		}
-		links, _, err := m.s.Load(m.ctx, m.scope, ledger.Select{Matches: []ledger.MatchText{{Text: text}}})
+		links, _, err := m.s.Load(context.Background(), m.scope, ledger.Select{Matches: []ledger.MatchText{{Text: text}}})
 		require.NoError(t, err)
 		got := map[string]bool{}
 		for _, l := range links {
@@ -423,15 +423,15 @@ func (m *machine) checkCounts(t *rapid.T) {
 			owed[system][op]++
 		}
 	}
-	counts, err := m.s.Count(m.ctx, m.sync)
+	counts, err := m.s.Count(context.Background(), m.sync)
 	require.NoError(t, err)
 	for _, system := range modelSystems {
 		require.Equal(t, live[system], counts[system], system)
 	}
-	got, err := m.s.OwedCount(m.ctx, m.scope)
+	got, err := m.s.OwedCount(context.Background(), m.scope)
 	require.NoError(t, err)
 	require.Equal(t, owed, got)
-	rows, err := m.s.Quarantine(m.ctx, m.sync, 0)
+	rows, err := m.s.Quarantine(context.Background(), m.sync, 0)
 	require.NoError(t, err)
 	var listed []string
 	for _, row := range rows {

@@ -14,7 +14,9 @@ import (
 // Without rule 13 a bad record is forgotten, or stays in quarantine when it has
 // long been good.
 func TestRule13QuarantineKeepsTheKeyAndGivesWayToTheNextGoodObservation(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l := anna()
@@ -58,17 +60,19 @@ func TestRule13QuarantineKeepsTheKeyAndGivesWayToTheNextGoodObservation(t *testi
 	})
 }
 
-func quarantine(t testing.TB, s *ledger.Store) []ledger.QuarantineRow {
-	t.Helper()
-	rows, err := s.Quarantine(t.Context(), "people", 0)
-	require.NoError(t, err)
+func quarantine(tb testing.TB, s *ledger.Store) []ledger.QuarantineRow {
+	tb.Helper()
+	rows, err := s.Quarantine(tb.Context(), "people", 0)
+	require.NoError(tb, err)
 	return rows
 }
 
 // A record that someone mended elsewhere is as it was here: only a wish to try
 // it again makes a run look at it.
 func TestRule13RetriedRowsCountAsChanged(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l := anna()
@@ -134,7 +138,9 @@ func nameConflict(digest string) *reconcile.Conflict {
 
 // Without rule 14 a decision made on yesterday's values overrules today's.
 func TestRule14ADecisionIsForTheCandidatesThatWereShown(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l, c := anna(), nameConflict("digest 1")
@@ -200,16 +206,18 @@ func TestRule14ADecisionIsForTheCandidatesThatWereShown(t *testing.T) {
 	})
 }
 
-func conflicts(t testing.TB, s *ledger.Store, f ledger.ConflictFilter) []ledger.ConflictRow {
-	t.Helper()
-	rows, err := s.Conflicts(t.Context(), f)
-	require.NoError(t, err)
+func conflicts(tb testing.TB, s *ledger.Store, f ledger.ConflictFilter) []ledger.ConflictRow {
+	tb.Helper()
+	rows, err := s.Conflicts(tb.Context(), f)
+	require.NoError(tb, err)
 	return rows
 }
 
 // A later decision on the same conflict takes the place of the earlier.
 func TestRule14TheLastDecisionCounts(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		c := nameConflict("d")
@@ -233,7 +241,9 @@ func TestRule14TheLastDecisionCounts(t *testing.T) {
 }
 
 func TestRule14DeadlinesAreFound(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		count, due, err := s.CountConflicts(t.Context(), "people")
@@ -259,7 +269,9 @@ func TestRule14DeadlinesAreFound(t *testing.T) {
 // settles the one needs the other, and once the row has found its link the
 // question is closed.
 func TestRule14ConflictsOfIdentityBringBothEnds(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l := anna()
@@ -301,7 +313,9 @@ func TestRule14ConflictsOfIdentityBringBothEnds(t *testing.T) {
 // Without rule 15 a key that came back is taken into another link while its old
 // link still owes the delete, and the delete then hits the new record.
 func TestRule15ExternalIDsNeverMoveBetweenLinks(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l := anna()
@@ -336,7 +350,9 @@ func TestRule15ExternalIDsNeverMoveBetweenLinks(t *testing.T) {
 // Without rule 17 an undo writes past the ledger, and the next run takes it for
 // an edit and does it again the other way round.
 func TestRule17UndoSetsTheBaseAndLeavesTheMembersOwed(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l, c := anna(), nameConflict("d")
@@ -370,15 +386,19 @@ func TestRule17UndoSetsTheBaseAndLeavesTheMembersOwed(t *testing.T) {
 // Without rule 18 a value comes back from the ledger as another one, and the
 // next run takes that for an edit.
 func TestRule18ValuesComeBackToTheByte(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		values := []record.Value{
 			nil, record.Missing, "", "Amélie", "Ame\u0301lie", "nul \x00 in it", "ß İ i", "trailing  ",
 			int64(-1 << 63), int64(1<<63 - 1), int64(1<<53 + 1), 0.1, record.Float(negativeZero()),
 			record.Decimal("123456789012345678901234567890.123456789"), record.Decimal("NaN"), true, false,
 			record.TimestampInfinity, record.TimestampNegInfinity, record.Timestamp(-62135596800000000),
 			record.Date(-719162), record.DateInfinity, record.TimeOfDay(86_400_000_000),
-			record.UUID{1, 2, 3}, record.Bytes("\xff\x00"), record.JSON(`{"a":1.0000000000000000001}`),
-			record.List{"b", nil, "a", int64(1)}, record.List{},
+			record.UUID{1, 2, 3},
+			record.Bytes("\xff\x00"), record.JSON(`{"a":1.0000000000000000001}`),
+			record.List{"b", nil, "a", int64(1)},
+			record.List{},
 		}
 		scope := ledger.Scope{Sync: "kinds", Systems: []string{"a"}}
 		l := &reconcile.Link{ID: "x", Members: []*reconcile.Member{nil}}
@@ -398,7 +418,9 @@ func negativeZero() float64 { z := 0.0; return -z }
 // Without rule 19 ties are broken by the order in which a ledger met the
 // systems, which differs from machine to machine.
 func TestRule19PlacesFollowTheOrderOfTheDefinition(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		c := nameConflict("d")

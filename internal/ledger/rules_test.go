@@ -18,7 +18,9 @@ import (
 // Without rule 1 a delete that one system has not heard of yet is forgotten
 // with its base, and that system's row comes back as a new record.
 func TestRule01TombstonesKeepTheBaseUntilEveryMemberAcknowledged(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l := anna()
@@ -52,7 +54,9 @@ func TestRule01TombstonesKeepTheBaseUntilEveryMemberAcknowledged(t *testing.T) {
 // A peer that was away while tombstones were forgotten would bring the deleted
 // records back: it has to be compared as a whole.
 func TestRule01PurgeLeavesAFence(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		position := record.Position{Source: "db", Mode: "cursor", Value: "5"}
@@ -79,7 +83,9 @@ func TestRule01PurgeLeavesAFence(t *testing.T) {
 // Without rule 2 what could not be written to a system that was down is lost
 // with the run that knew of it.
 func TestRule02WhatIsOwedStaysOwedUntilItIsPaid(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		one, two := person("link-1", "one@example.org", "One", 1), person("link-2", "two@example.org", "Two", 2)
@@ -110,12 +116,12 @@ func TestRule02WhatIsOwedStaysOwedUntilItIsPaid(t *testing.T) {
 	})
 }
 
-func owedTo(t testing.TB, s *ledger.Store, scope ledger.Scope, system int, ops ...string) []string {
-	t.Helper()
+func owedTo(tb testing.TB, s *ledger.Store, scope ledger.Scope, system int, ops ...string) []string {
+	tb.Helper()
 	ids, after := []string{}, ""
 	for {
-		refs, err := s.OwedLinks(t.Context(), scope, system, ops, after, 1)
-		require.NoError(t, err)
+		refs, err := s.OwedLinks(tb.Context(), scope, system, ops, after, 1)
+		require.NoError(tb, err)
 		if len(refs) == 0 {
 			return ids
 		}
@@ -127,7 +133,9 @@ func owedTo(t testing.TB, s *ledger.Store, scope ledger.Scope, system int, ops .
 // Without an intent a crash between a creation and its acknowledgement is
 // followed by a second creation.
 func TestRule02CreationsAreIntentsFirst(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l := anna()
@@ -156,7 +164,9 @@ func TestRule02CreationsAreIntentsFirst(t *testing.T) {
 // Without rule 5 two rows with the same canonical values and other raw columns
 // look the same, and a write on the old condition is refused for ever.
 func TestRule05ConditionsCompareRawColumns(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l := anna()
@@ -187,7 +197,9 @@ func TestRule05ConditionsCompareRawColumns(t *testing.T) {
 // Without rule 6 a row that we have only written and never seen counts as
 // deleted when a listing is late.
 func TestRule06AbsenceCountsOnlyForWhatWasSeenSinceOurLastWrite(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l := anna()
@@ -214,7 +226,9 @@ func TestRule06AbsenceCountsOnlyForWhatWasSeenSinceOurLastWrite(t *testing.T) {
 // Without rule 7 a row that could not be read is unknown, and a second one is
 // created beside it.
 func TestRule07EveryRowSeenGetsAMember(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		bad := &reconcile.Member{
@@ -245,7 +259,9 @@ func TestRule07EveryRowSeenGetsAMember(t *testing.T) {
 // Without stable names of fields a definition that reorders, adds or drops
 // fields reads every base wrong, and looks like a mass edit.
 func TestRule08BasesKeepTheirMeaningWhenTheDefinitionChanges(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		old := people()
 		f := begin(t, s, old, "run-1")
 		l := anna()
@@ -283,7 +299,9 @@ func TestRule08BasesKeepTheirMeaningWhenTheDefinitionChanges(t *testing.T) {
 // Without rule 9 a changed match value finds only who holds the new one, and
 // two links end up with the same match.
 func TestRule09AllHoldersOfOldAndNewMatchValuesAreFound(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		one, two := person("link-1", "old@example.org", "One", 1), person("link-2", "new@example.org", "Two", 2)
@@ -327,7 +345,9 @@ func TestRule09AllHoldersOfOldAndNewMatchValuesAreFound(t *testing.T) {
 // Without rule 10 nobody can tell that an observation is older than what is
 // known.
 func TestRule10TheSourcesOrderIsKept(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l := anna()
@@ -343,7 +363,9 @@ func TestRule10TheSourcesOrderIsKept(t *testing.T) {
 // Without rule 11 the position of one database is used on another one under
 // the same name, and everything before it is never read.
 func TestRule11PositionsCarryTheirSource(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		require.NoError(t, s.SetIdentity(t.Context(), f, "crm", "pg/7310/people"))
@@ -370,7 +392,9 @@ func TestRule11PositionsCarryTheirSource(t *testing.T) {
 
 // Without rule 12 an approval given for ten deletes lets a thousand through.
 func TestRule12AnApprovalIsForExactlyTheSetThatWasShown(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		owe := func(id, op string, rev int64) {
@@ -412,7 +436,9 @@ func TestRule12AnApprovalIsForExactlyTheSetThatWasShown(t *testing.T) {
 
 // Without a rolling day a thousand runs that delete a little each delete all.
 func TestRule12DeletesOfARollingDayAreCounted(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		for i, at := range []time.Time{noon.Add(-25 * time.Hour), noon.Add(-23 * time.Hour), noon} {
@@ -429,7 +455,9 @@ func TestRule12DeletesOfARollingDayAreCounted(t *testing.T) {
 
 // Without a fence a worker that was thought dead writes over its successor.
 func TestRule16AZombieCommitsNothing(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		zombie := begin(t, s, scope, "run-1")
 		require.NoError(t, s.CheckFence(t.Context(), zombie))
@@ -458,7 +486,9 @@ func TestRule16AZombieCommitsNothing(t *testing.T) {
 // A new run that begins while an old one commits waits for it, or the commit
 // fails: never do both succeed in the wrong order.
 func TestRule16ACommitAndANewRunTakeTurns(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-0")
 		for i := range 20 {

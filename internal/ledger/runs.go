@@ -170,15 +170,8 @@ func (s *Store) FinishRun(ctx context.Context, f Fence, end Finish) error {
 		if err != nil {
 			return err
 		}
-		for name, position := range end.Positions {
-			text, err := json.Marshal(position)
-			if err != nil {
-				return err
-			}
-			if _, err := t.exec("UPDATE systems SET position = ?, position_epoch = ? WHERE id = ?",
-				string(text), f.Epoch, n.systemIDs[name]); err != nil {
-				return err
-			}
+		if err := t.savePositions(n, end.Positions, f.Epoch); err != nil {
+			return err
 		}
 		for name, listed := range end.Listed {
 			if !listed {
@@ -190,6 +183,20 @@ func (s *Store) FinishRun(ctx context.Context, f Fence, end Finish) error {
 		}
 		return nil
 	})
+}
+
+func (t *tx) savePositions(n *names, positions map[string]record.Position, epoch int64) error {
+	for name, position := range positions {
+		text, err := json.Marshal(position)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("UPDATE systems SET position = ?, position_epoch = ? WHERE id = ?", string(text), epoch, n.systemIDs[name])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Run gives a run by its id.

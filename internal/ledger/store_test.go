@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -57,34 +57,29 @@ func TestALedgerOutlivesItsProcess(t *testing.T) {
 
 // Several processes may meet at a new ledger.
 func TestManyMayOpenANewLedgerAtOnce(t *testing.T) {
-	everywhereAddressed(t, func(t *testing.T, address string) {
-		var group sync.WaitGroup
-		for range 4 {
-			group.Go(func() {
-				s, err := ledger.Open(context.WithoutCancel(t.Context()), address)
-				if err == nil {
-					err = s.Close()
-				}
-				if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		group.Wait()
-	})
-}
-
-func everywhereAddressed(t *testing.T, test func(t *testing.T, address string)) {
-	t.Helper()
 	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, testenv.Postgres(t).URL)
-	})
+	for kind, address := range map[string]func(*testing.T) string{
+		"sqlite":   func(t *testing.T) string { t.Helper(); return "sqlite://" + filepath.Join(t.TempDir(), "ledger.db") },
+		"postgres": func(t *testing.T) string { t.Helper(); return testenv.Postgres(t).URL },
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			at := address(t)
+			var group sync.WaitGroup
+			for range 4 {
+				group.Go(func() {
+					s, err := ledger.Open(context.WithoutCancel(t.Context()), at)
+					if err == nil {
+						err = s.Close()
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+		})
+	}
 }
 
 // Both kinds of ledger have the same tables and columns, or the same tests
@@ -121,7 +116,9 @@ func TestBothKindsHaveTheSameTables(t *testing.T) {
 
 // A step that runs twice gets what it got, and writes nothing again.
 func TestAMarkedCommitIsDoneOnce(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		_, found, err := s.Mark(t.Context(), "run-1", "resolve", "3")
@@ -160,7 +157,9 @@ func TestAMarkedCommitIsDoneOnce(t *testing.T) {
 
 // A change is written whole or not at all.
 func TestACommitThatFailsWritesNothing(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		good := func() ledger.Change {
@@ -205,7 +204,9 @@ func TestACommitThatFailsWritesNothing(t *testing.T) {
 
 // Syncs share a ledger and nothing in it.
 func TestSyncsCommitAtOnceAndNeverMeet(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		const syncs, commits = 4, 8
 		var group sync.WaitGroup
 		for i := range syncs {
@@ -216,7 +217,7 @@ func TestSyncsCommitAtOnceAndNeverMeet(t *testing.T) {
 				for j := range commits {
 					l := person(fmt.Sprintf("link-%d", j), fmt.Sprintf("%d@example.org", j), scope.Sync, int64(i))
 					_, _, err := s.Commit(context.WithoutCancel(t.Context()), f, scope, ledger.Change{
-						Step: "s", Part: fmt.Sprint(j), Links: []*reconcile.Link{l},
+						Step: "s", Part: strconv.Itoa(j), Links: []*reconcile.Link{l},
 						Owed: map[string][]reconcile.Payment{l.ID: {{System: 1, Op: "update"}}},
 					})
 					if err != nil {
@@ -259,7 +260,7 @@ func TestWritersOfSeveralProcessesWaitForEachOther(t *testing.T) {
 			for j := range 20 {
 				l := anna()
 				l.Rev = int64(j)
-				_, _, err := s.Commit(context.WithoutCancel(t.Context()), f, scope, ledger.Change{Step: "s", Part: fmt.Sprint(j), Links: []*reconcile.Link{l}})
+				_, _, err := s.Commit(context.WithoutCancel(t.Context()), f, scope, ledger.Change{Step: "s", Part: strconv.Itoa(j), Links: []*reconcile.Link{l}})
 				if err != nil {
 					t.Error(err)
 				}
@@ -270,7 +271,9 @@ func TestWritersOfSeveralProcessesWaitForEachOther(t *testing.T) {
 }
 
 func TestDefinitionsAreNumberedRevisions(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		_, err := s.Revision(t.Context(), "people", 0)
 		require.ErrorIs(t, err, ledger.ErrNotFound)
 		none, err := s.Deployed(t.Context())
@@ -305,7 +308,9 @@ func TestDefinitionsAreNumberedRevisions(t *testing.T) {
 }
 
 func TestRunsAreListedNewestFirst(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		_, err := s.LastRun(t.Context(), "people")
 		require.ErrorIs(t, err, ledger.ErrNotFound)
@@ -335,7 +340,9 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 }
 
 func TestPausesHoldASyncOrOneSystemOfIt(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		require.NoError(t, s.Pause(t.Context(), "people", "", "moving", noon))
 		require.NoError(t, s.Pause(t.Context(), "people", "crm", "broken", noon))
 		require.NoError(t, s.Pause(t.Context(), "people", "crm", "still broken", noon))
@@ -354,7 +361,9 @@ func TestPausesHoldASyncOrOneSystemOfIt(t *testing.T) {
 }
 
 func TestTheJournalIsPruned(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		for i := range 4 {
@@ -377,7 +386,9 @@ func TestTheJournalIsPruned(t *testing.T) {
 
 // A person names a record by its match, its key or its number.
 func TestLinksAreFoundByWhatPeopleType(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		f := begin(t, s, scope, "run-1")
 		l := anna()
@@ -399,7 +410,9 @@ func TestLinksAreFoundByWhatPeopleType(t *testing.T) {
 
 // What was never met is no error to ask about.
 func TestANewLedgerKnowsNothing(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *ledger.Store) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		t, s := k.t, k.s
 		scope := people()
 		links, loose, err := s.Load(t.Context(), scope, ledger.Select{Links: []string{"x"}, Keys: map[int][]record.Key{0: {key("1")}}})
 		require.NoError(t, err)
@@ -425,6 +438,6 @@ func TestANewLedgerKnowsNothing(t *testing.T) {
 		hash, count, err := s.OwedDigest(t.Context(), scope)
 		require.NoError(t, err)
 		require.Zero(t, count)
-		require.Regexp(t, regexp.MustCompile("^[0-9a-f]{32}$"), hash)
+		require.Regexp(t, "^[0-9a-f]{32}$", hash)
 	})
 }

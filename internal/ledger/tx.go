@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,9 @@ import (
 	sqlitelib "modernc.org/sqlite/lib"
 )
 
-// tx is one transaction, with statements prepared once each.
+// tx is one transaction, with statements prepared once each. Statements take no
+// context: the transaction has the caller's, and ends with it; given one that
+// can be cancelled, SQLite's driver starts a goroutine for every statement.
 type tx struct {
 	*sqlx.Tx
 	postgres bool
@@ -81,13 +84,11 @@ func ended(err error) error {
 
 // busy says whether trying again can help.
 func busy(err error) bool {
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
+	if lite, is := errors.AsType[*sqlite.Error](err); is {
 		code := lite.Code() & 0xff
 		return code == sqlitelib.SQLITE_BUSY || code == sqlitelib.SQLITE_LOCKED
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, is := errors.AsType[*pgconn.PgError](err); is {
 		return pg.Code == "40001" || pg.Code == "40P01"
 	}
 	return false
@@ -95,8 +96,7 @@ func busy(err error) bool {
 
 // withoutValues drops the details of PostgreSQL's errors that quote data.
 func withoutValues(err error) error {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, is := errors.AsType[*pgconn.PgError](err); is {
 		pg.Detail, pg.Where, pg.InternalQuery = "", "", ""
 	}
 	return err
@@ -111,7 +111,7 @@ func (t *tx) stmt(query string) (*sql.Stmt, error) {
 	if t.postgres {
 		text = sqlx.Rebind(sqlx.DOLLAR, query)
 	}
-	st, err := t.Prepare(text)
+	st, err := t.Prepare(text) //nolint:noctx // see tx
 	if err != nil {
 		return nil, err
 	}
@@ -120,14 +120,12 @@ func (t *tx) stmt(query string) (*sql.Stmt, error) {
 }
 
 // exec runs a statement written with ? and says how many rows it touched.
-// Statements take no context: SQLite's driver would start a goroutine for each;
-// the transaction has it.
 func (t *tx) exec(query string, args ...any) (int64, error) {
-	st, err := t.stmt(query)
+	st, err := t.stmt(query) //nolint:sqlclosecheck // it ends with its transaction
 	if err != nil {
 		return 0, err
 	}
-	result, err := st.Exec(args...)
+	result, err := st.Exec(args...) //nolint:noctx // see tx
 	if err != nil {
 		return 0, err
 	}
@@ -136,11 +134,11 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 
 // row reads one row into the targets; ErrNotFound if there is none.
 func (t *tx) row(query string, args []any, into ...any) error {
-	st, err := t.stmt(query)
+	st, err := t.stmt(query) //nolint:sqlclosecheck // it ends with its transaction
 	if err != nil {
 		return err
 	}
-	err = st.QueryRow(args...).Scan(into...)
+	err = st.QueryRow(args...).Scan(into...) //nolint:noctx // see tx
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}
@@ -150,11 +148,11 @@ func (t *tx) row(query string, args []any, into ...any) error {
 // rows calls f for every row; what f scans into sql.RawBytes is good until it
 // returns.
 func (t *tx) rows(query string, args []any, f func(*sql.Rows) error) error {
-	st, err := t.stmt(query)
+	st, err := t.stmt(query) //nolint:sqlclosecheck // it ends with its transaction
 	if err != nil {
 		return err
 	}
-	found, err := st.Query(args...)
+	found, err := st.Query(args...) //nolint:noctx // see tx
 	if err != nil {
 		return err
 	}
@@ -179,7 +177,7 @@ func rowsAmong[T any](t *tx, query string, args []any, list []T, f func(*sql.Row
 		return nil
 	}
 	if t.postgres {
-		return t.rows(strings.Replace(query, "IN (*)", "= ANY(?)", 1), append(args[:len(args):len(args)], list), f)
+		return t.rows(strings.Replace(query, "IN (*)", "= ANY(?)", 1), append(slices.Clip(args), list), f)
 	}
 	size := among
 	if len(list) == 1 {

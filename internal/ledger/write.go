@@ -25,14 +25,11 @@ func (w *writer) links() error {
 	}
 	seen := make(map[string]bool, len(w.change.Links))
 	var before, after body
-	for i, l := range w.change.Links {
+	for _, l := range w.change.Links {
 		if seen[l.ID] || l.ID == "" {
 			return fmt.Errorf("link %q is in the change twice or has no id", l.ID)
 		}
 		seen[l.ID] = true
-		if i%1024 == 0 && w.ctx.Err() != nil {
-			return w.ctx.Err()
-		}
 		before.reset()
 		was, known := priors[l.ID]
 		if known {
@@ -140,12 +137,12 @@ func (w *writer) members(id string, before, after *body, was, n int64) error {
 		if m.key == "" {
 			continue
 		}
-		state, print := stateColumn(m.state, m.sinceWrite), printOf(m.raw, m.mapping)
+		state, seen := stateColumn(m.state, m.sinceWrite), printOf(m.raw, m.mapping)
 		old := before.member(m)
-		if was == n && old != nil && stateColumn(old.state, old.sinceWrite) == state && printOf(old.raw, old.mapping) == print {
+		if was == n && old != nil && stateColumn(old.state, old.sinceWrite) == state && printOf(old.raw, old.mapping) == seen {
 			continue
 		}
-		w.inMembers.add(m.system, []byte(m.key), n, state, print)
+		w.inMembers.add(m.system, []byte(m.key), n, state, seen)
 	}
 	return nil
 }

@@ -17,8 +17,10 @@ func everyKind() []record.Value {
 		nil, record.Missing, "", "Zoë \x00", "e\u0301", int64(0), int64(math.MinInt64), int64(math.MaxInt64),
 		1.5, math.Inf(-1), record.Decimal("-0.000001"), record.Decimal("NaN"), true, false,
 		record.TimestampInfinity, record.TimestampNegInfinity, record.Date(-1), record.DateInfinity, record.TimeOfDay(1),
-		record.UUID{0xff, 15: 1}, record.Bytes("\xff\xfe"), record.JSON(`{"a":[1]}`),
-		record.List{}, record.List{"a", nil, record.List{int64(7)}},
+		record.UUID{0xff, 15: 1},
+		record.Bytes("\xff\xfe"), record.JSON(`{"a":[1]}`),
+		record.List{},
+		record.List{"a", nil, record.List{int64(7)}},
 	}
 }
 
@@ -48,7 +50,8 @@ func TestEncodedRowsStayReadable(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []record.Value{
 		nil, record.Missing, "Ann", int64(-297), record.Decimal("1.5"), true, record.Timestamp(1e15), record.Date(2),
-		record.TimeOfDay(3), record.Bytes("\x00"), record.JSON("{}"), record.List{"x", 0.5},
+		record.TimeOfDay(3), record.Bytes("\x00"), record.JSON("{}"),
+		record.List{"x", 0.5},
 	}, got)
 	again, err := record.AppendRow(nil, got)
 	require.NoError(t, err)
