@@ -224,33 +224,6 @@ func (w *writer) adopt() error {
 	return w.closeSubjects(subjects)
 }
 
-func (w *writer) looseBodies(system int64, keys [][]byte) (map[string]bodyMember, error) {
-	found := map[string]bodyMember{}
-	err := rowsAmong(w.t, "SELECT key, body FROM loose WHERE system = ? AND key IN (*)", []any{system}, keys, func(r *sql.Rows) error {
-		var key, data string
-		if err := r.Scan(&key, &data); err != nil {
-			return err
-		}
-		m, err := parseLoose(data)
-		found[key] = m
-		return err
-	})
-	return found, err
-}
-
-// dropLoose notes that a loose row is not what it was.
-func (w *writer) dropLoose(system int64, key string, m *bodyMember) {
-	if m.state == stateQuarantined {
-		w.held.was(rowName{system, key, ""})
-	}
-	for i, text := range m.match {
-		if text != "" {
-			h := matchHash(i, text)
-			w.outMatches.add(w.n.sync, h[:], int64(0), system, []byte(key))
-		}
-	}
-}
-
 // closeSubjects closes what is open about rows that found their link, but for
 // what this very change has opened.
 func (w *writer) closeSubjects(subjects []int64) error {
@@ -275,67 +248,4 @@ func (w *writer) closeSubjects(subjects []int64) error {
 		}
 	}
 	return err
-}
-
-// looseRows notes what becomes of the change's loose rows.
-func (w *writer) looseRows() error {
-	bySystem := map[int64][][]byte{}
-	for _, m := range w.change.Loose {
-		system, err := w.n.system(m.System)
-		if err != nil {
-			return err
-		}
-		bySystem[system] = append(bySystem[system], []byte(m.Key))
-	}
-	was := map[rowRef]bodyMember{}
-	for system, keys := range bySystem {
-		slices.SortFunc(keys, bytes.Compare)
-		found, err := w.looseBodies(system, keys)
-		if err != nil {
-			return err
-		}
-		for key, m := range found {
-			was[rowRef{system, key}] = m
-		}
-	}
-	for _, m := range w.change.Loose {
-		if err := w.looseRow(m, was); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *writer) looseRow(m *reconcile.Member, was map[rowRef]bodyMember) error {
-	row := rowRef{w.n.systems[m.System], string(m.Key)}
-	if m.Key == "" {
-		return fmt.Errorf("a loose row of %s has no key", w.n.systemNames[row.system])
-	}
-	stored, err := fromMember(w.n, m)
-	if err != nil {
-		return err
-	}
-	if old, known := was[row]; known {
-		stored.keep(w.n, &old)
-		w.dropLoose(row.system, row.key, &old)
-	} else {
-		w.loose[row.system]++
-	}
-	if stored.state == stateQuarantined {
-		w.held.is(rowName{row.system, row.key, ""}, stored.why)
-	}
-	data, err := stored.loose()
-	if err != nil {
-		return err
-	}
-	slot := HomeSlot(m.Match, fmt.Sprint(row.system, "/", row.key))
-	w.inLoose.add(row.system, []byte(row.key), int64(slot), data)
-	w.inMembers.add(row.system, []byte(row.key), int64(0), stateColumn(stored.state, stored.sinceWrite), printOf(stored.raw, stored.mapping))
-	for i, text := range m.Match {
-		if text != "" {
-			h := matchHash(i, text)
-			w.inMatches.add(w.n.sync, h[:], int64(0), row.system, []byte(row.key))
-		}
-	}
-	return nil
 }
