@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/syncline-dev/syncline/connectors"
@@ -164,10 +165,8 @@ func chooseMode(system *OpenSystem) connectors.Mode {
 // sweepDue: a cursor sees no deletes, so a complete listing goes with it, on
 // every run while the table is small, and now and then when it is large.
 func sweepDue(system *OpenSystem, state ledger.SystemState, mode connectors.Mode, now time.Time) bool {
-	for _, seen := range system.Description.Can.SeesDeletes {
-		if seen == mode {
-			return false
-		}
+	if slices.Contains(system.Description.Can.SeesDeletes, mode) {
+		return false
 	}
 	if mode == connectors.ModeSnapshot {
 		return false // a snapshot is complete by itself

@@ -3,11 +3,13 @@ package activities
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/reconcile"
 	"github.com/syncline-dev/syncline/mappings"
 )
 
@@ -63,38 +65,23 @@ func (g *Guard) exceeded(ctx context.Context, session *Session, in GuardInput) (
 		return nil, err
 	}
 	limits := session.Definition.Limits
-	since := in.Pass.Now.Time().Add(-guardDay)
 	var found []string
 	for _, system := range session.Scope.Systems {
-		ops := owed[system]
-		deletes := ops["delete"] + ops["soft"]
-		if deletes > 0 {
-			earlier := int64(0)
-			for _, op := range []string{"delete", "soft"} {
-				n, err := g.Ledger.JournalCount(ctx, in.Pass.Sync, system, op, since)
-				if err != nil {
-					return nil, err
-				}
-				earlier += n
-			}
-			if over := exceeds(orDefault(limits.Delete), deletes+earlier, counts[system]+earlier); over != "" {
-				found = append(found, fmt.Sprintf("%d deletes in %s (%d in the last day): %s", deletes, system, deletes+earlier, over))
-			}
+		deletes, err := g.deletes(ctx, in.Pass, system, owed[system], counts[system], limits.Delete)
+		if err != nil {
+			return nil, err
 		}
-		if over := exceeds(limits.Update, ops["update"], counts[system]); over != "" {
-			found = append(found, fmt.Sprintf("%d updates in %s: %s", ops["update"], system, over))
+		found = append(found, deletes...)
+		updates := owed[system]["update"]
+		if over := exceeds(limits.Update, updates, counts[system]); over != "" {
+			found = append(found, fmt.Sprintf("%d updates in %s: %s", updates, system, over))
 		}
 	}
 	most := int64(0)
 	for _, n := range counts {
 		most = max(most, n)
 	}
-	fields := make([]string, 0, len(in.Resolved.Blanked))
-	for field := range in.Resolved.Blanked {
-		fields = append(fields, field)
-	}
-	slices.Sort(fields)
-	for _, field := range fields {
+	for _, field := range slices.Sorted(maps.Keys(in.Resolved.Blanked)) {
 		n := in.Resolved.Blanked[field]
 		if over := exceeds(orDefault(limits.Blank), n, most); over != "" {
 			found = append(found, fmt.Sprintf("field %s turned empty in %d records: %s", field, n, over))
@@ -104,6 +91,28 @@ func (g *Guard) exceeded(ctx context.Context, session *Session, in GuardInput) (
 		found = append(found, fmt.Sprintf("%d new conflicts: %s", in.Resolved.Opened, over))
 	}
 	return found, nil
+}
+
+// deletes compares what one system is about to lose, and lost in the last day.
+func (g *Guard) deletes(ctx context.Context, pass Pass, system string, ops map[string]int64, rows int64, limit mappings.Limit,
+) ([]string, error) {
+	now := ops[reconcile.OpDelete] + ops[reconcile.OpSoft]
+	if now == 0 {
+		return nil, nil
+	}
+	earlier := int64(0)
+	for _, op := range []string{reconcile.OpDelete, reconcile.OpSoft} {
+		n, err := g.Ledger.JournalCount(ctx, pass.Sync, system, op, pass.Now.Time().Add(-guardDay))
+		if err != nil {
+			return nil, err
+		}
+		earlier += n
+	}
+	over := exceeds(orDefault(limit), now+earlier, rows+earlier)
+	if over == "" {
+		return nil, nil
+	}
+	return []string{fmt.Sprintf("%d deletes in %s (%d in the last day): %s", now, system, now+earlier, over)}, nil
 }
 
 func orDefault(l mappings.Limit) mappings.Limit {

@@ -171,31 +171,11 @@ func (p *payer) write(ctx context.Context, dues []due) (again []string, err erro
 		return nil, err
 	}
 	p.at(PointWritten)
-	var look lookup
-	for i, result := range results {
-		switch result.Status {
-		case connectors.Done:
-			ack.done(ready[i], result)
-		case connectors.Gone:
-			if p.phase == PhaseDelete {
-				ack.done(ready[i], result)
-				continue
-			}
-			look.key(ready[i].payment.Key)
-			again = append(again, ready[i].link.ID)
-		case connectors.Refused:
-			look.key(ready[i].payment.Key)
-			again = append(again, ready[i].link.ID)
-		case connectors.Exists:
-			look.match(items[i].Set)
-			look.key(result.Key)
-			again = append(again, ready[i].link.ID)
-		case connectors.Failed:
-			ack.refuse(ready[i], result.Err)
-		default:
-			return nil, connectors.Errorf(connectors.Permanent, "%s gave the unknown status %q", p.name(), result.Status)
-		}
+	look, more, err := p.sort(ack, ready, items, results)
+	if err != nil {
+		return nil, err
 	}
+	again = append(again, more...)
 	if err := ack.commit(ctx); err != nil {
 		return nil, err
 	}
@@ -207,6 +187,38 @@ func (p *payer) write(ctx context.Context, dues []due) (again []string, err erro
 		p.at(PointLooked)
 	}
 	return again, nil
+}
+
+// sort tells what was done from what was refused, and from what must be looked
+// at again.
+func (p *payer) sort(ack *acknowledgement, dues []due, items []connectors.Item, results []connectors.Result,
+) (look lookup, again []string, err error) {
+	for i, result := range results {
+		d := dues[i]
+		switch result.Status {
+		case connectors.Done:
+			ack.done(d, result)
+		case connectors.Failed:
+			ack.refuse(d, result.Err)
+		case connectors.Gone:
+			if p.phase == PhaseDelete {
+				ack.done(d, result)
+				continue
+			}
+			look.key(d.payment.Key)
+			again = append(again, d.link.ID)
+		case connectors.Refused:
+			look.key(d.payment.Key)
+			again = append(again, d.link.ID)
+		case connectors.Exists:
+			look.match(items[i].Set)
+			look.key(result.Key)
+			again = append(again, d.link.ID)
+		default:
+			return look, nil, connectors.Errorf(connectors.Permanent, "%s gave the unknown status %q", p.name(), result.Status)
+		}
+	}
+	return look, again, nil
 }
 
 func (p *payer) opened() *OpenSystem { return p.session.Systems[p.system] }

@@ -96,27 +96,13 @@ func (p *payer) find(ctx context.Context, sets [][]record.Value) ([]reconcile.Ob
 // attempt did create it: the intent is in the ledger, the answer never came.
 // What it finds is resolved; those links are tried again.
 func (p *payer) finishCreations(ctx context.Context, dues []due) (rest []due, again []string, err error) {
-	intents, err := p.ledger.Intents(ctx, p.session.Scope, p.system)
-	if err != nil || len(intents) == 0 {
+	begun, rest, err := p.begun(ctx, dues)
+	if err != nil || len(begun) == 0 {
 		return dues, nil, err
 	}
-	tried := make(map[string]bool, len(intents))
-	for _, intent := range intents {
-		tried[intent.LinkID] = true
-	}
-	writer, err := p.opened().Mapping.NewWriter(p.opened().Description.Schema)
+	look, err := p.lookFor(begun)
 	if err != nil {
-		return nil, nil, connectors.Wrap(connectors.SchemaChanged, "write "+p.name(), err)
-	}
-	var look lookup
-	for _, d := range dues {
-		if d.payment.Op != reconcile.OpCreate || !tried[d.link.ID] {
-			continue
-		}
-		if item, err := p.item(writer, d); err == nil {
-			look.match(item.Set)
-			look.key(p.keyOf(item.Set))
-		}
+		return nil, nil, err
 	}
 	found, err := p.find(ctx, look.sets)
 	if err != nil {
@@ -134,26 +120,53 @@ func (p *payer) finishCreations(ctx context.Context, dues []due) (rest []due, ag
 	if len(found) == 0 {
 		return dues, nil, nil
 	}
-	var links []string
-	for _, d := range dues {
-		if d.payment.Op == reconcile.OpCreate && tried[d.link.ID] {
-			links = append(links, d.link.ID)
-		}
+	for _, d := range begun {
+		again = append(again, d.link.ID)
 	}
 	_, err = p.settle(ctx, matter{
-		step: StepLoad, part: fmt.Sprintf("%s/found/%d/%d", p.part, p.try, p.pass.Epoch), observations: found, links: links,
+		step: StepLoad, part: fmt.Sprintf("%s/found/%d/%d", p.part, p.try, p.pass.Epoch), observations: found, links: again,
 	})
+	return rest, again, err
+}
+
+// begun sets the creations apart that were begun before.
+func (p *payer) begun(ctx context.Context, dues []due) (begun, rest []due, err error) {
+	creates := slices.ContainsFunc(dues, func(d due) bool { return d.payment.Op == reconcile.OpCreate })
+	if !creates {
+		return nil, dues, nil
+	}
+	intents, err := p.ledger.Intents(ctx, p.session.Scope, p.system)
 	if err != nil {
 		return nil, nil, err
 	}
+	tried := make(map[string]bool, len(intents))
+	for _, intent := range intents {
+		tried[intent.LinkID] = true
+	}
 	for _, d := range dues {
 		if d.payment.Op == reconcile.OpCreate && tried[d.link.ID] {
-			again = append(again, d.link.ID)
+			begun = append(begun, d)
 		} else {
 			rest = append(rest, d)
 		}
 	}
-	return rest, again, nil
+	return begun, rest, nil
+}
+
+// lookFor says by what begun creations are found.
+func (p *payer) lookFor(begun []due) (lookup, error) {
+	var look lookup
+	writer, err := p.opened().Mapping.NewWriter(p.opened().Description.Schema)
+	if err != nil {
+		return look, connectors.Wrap(connectors.SchemaChanged, "write "+p.name(), err)
+	}
+	for _, d := range begun {
+		if item, err := p.item(writer, d); err == nil { // else the write says what is wrong
+			look.match(item.Set)
+			look.key(p.keyOf(item.Set))
+		}
+	}
+	return look, nil
 }
 
 // keyOf gives the key that a creation brings along, if it does.

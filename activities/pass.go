@@ -319,7 +319,7 @@ type Review struct {
 	// Due is when the next deadline passes; 0 if there is none.
 	Due record.Timestamp `json:"due,omitempty"`
 	// Pending counts decisions that no run has applied yet.
-	Pending int64 `json:"pending,omitempty"`
+	Pending int64  `json:"pending,omitempty"`
 	Paused  string `json:"paused,omitempty"`
 	// Next is the number of the sync's next run.
 	Next int64 `json:"next"`

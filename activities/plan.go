@@ -54,11 +54,11 @@ type Way struct {
 // Change is one write that a run would do. Fields have their values before and
 // after, as text; before is null where it is not known or there is none.
 type Change struct {
-	System string               `json:"system"`
-	Op     string               `json:"op"`
-	Match  string               `json:"match"`
+	System string                `json:"system"`
+	Op     string                `json:"op"`
+	Match  string                `json:"match"`
 	Fields map[string][2]*string `json:"fields"`
-	Rule   string               `json:"rule,omitempty"`
+	Rule   string                `json:"rule,omitempty"`
 }
 
 // Plan plans one definition; limit bounds the changes that are shown.

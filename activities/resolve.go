@@ -183,7 +183,7 @@ func (r *Resolve) due(ctx context.Context, s *settler, part string) (Resolved, e
 	var links []string
 	keys := map[int][]record.Key{}
 	for _, c := range open {
-		if !decided[c.Conflict.ID] && (c.Deadline == 0 || c.Deadline > s.pass.Now) {
+		if !decided[c.ID] && (c.Deadline == 0 || c.Deadline > s.pass.Now) {
 			continue
 		}
 		if c.LinkID != "" {
@@ -250,4 +250,3 @@ func distinct(keys []record.Key) []record.Key {
 	}
 	return unique
 }
-

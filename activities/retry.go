@@ -22,8 +22,7 @@ func asTemporal(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	var known *temporal.ApplicationError
-	if errors.As(err, &known) {
+	if _, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return err
 	}
 	if errors.Is(err, ledger.ErrFenced) {

@@ -39,7 +39,7 @@ func (r *Reviewer) review(ctx context.Context, sync string) (Review, error) {
 	}
 	for _, row := range rows {
 		c := ReviewConflict{
-			ID: row.Conflict.ID, Kind: string(row.Kind), Field: row.FieldName, Systems: row.Systems,
+			ID: row.ID, Kind: string(row.Kind), Field: row.FieldName, Systems: row.Systems,
 			Since: row.Opened, Deadline: row.Deadline, Digest: row.Digest,
 		}
 		out.Conflicts = append(out.Conflicts, c)

@@ -88,51 +88,60 @@ func routeBatch(ctx context.Context, store *ledger.Store, session *Session, in T
 	if err != nil {
 		return err
 	}
-	var (
-		canonical mappings.Canonical
-		values    []record.Value
-		staged    []record.Value
-		fields    = len(session.Mapping.Schema.Fields)
-	)
-	for row := range batch.Rows() {
-		values = batch.Row(row, values)
-		mark := batch.Mark(row)
-		out.Rows++
-		key, raw := rows[row].Key, rows[row].RawHash
+	s := &sorter{session: session, in: in, reader: reader, to: to, out: out}
+	for row := range rows {
 		var brief ledger.Brief
 		if known != nil {
 			brief = known[row]
 		}
-		if sameAsSeen(brief, mark) {
-			countSame(brief, &out.Tally)
-			staged = stageSame(fields, key, raw, staged)
-			if err := to.add(groupOf(brief.Slot, in.Pass.Groups), staged, record.Mark{}); err != nil {
-				return err
-			}
-			continue
-		}
-		readRow(reader, values, mark, &canonical)
-		if !brief.Known && !canonical.InScope && canonical.Bad == "" {
-			out.Tally.Read++
-			out.Tally.Ignored++
-			continue
-		}
-		if canonical.Bad != "" && mark.Bad == "" {
-			mark.Bad = canonical.Bad
-		}
-		staged = stageRow(&canonical, 0, raw, staged)
-		group := route(session.Mapping, in, brief, &canonical)
-		if err := to.add(group, staged, mark); err != nil {
-			return fmt.Errorf("record %s of %s: %w", key, system.Name, err)
-		}
-		if group == SerialGroup && brief.Known {
-			staged = stageSame(fields, key, record.Hash{}, staged)
-			if err := to.add(groupOf(brief.Slot, in.Pass.Groups), staged, record.Mark{}); err != nil {
-				return err
-			}
+		s.values = batch.Row(row, s.values)
+		if err := s.row(rows[row], brief, batch.Mark(row)); err != nil {
+			return fmt.Errorf("record %s of %s: %w", rows[row].Key, system.Name, err)
 		}
 	}
 	return nil
+}
+
+// sorter sends rows to their groups, one after the other.
+type sorter struct {
+	session   *Session
+	in        TransformInput
+	reader    *mappings.Reader
+	to        place
+	out       *Transformed
+	canonical mappings.Canonical
+	values    []record.Value
+	staged    []record.Value
+}
+
+func (s *sorter) row(row ledger.Seen, brief ledger.Brief, mark record.Mark) error {
+	s.out.Rows++
+	fields, home := len(s.session.Mapping.Schema.Fields), groupOf(brief.Slot, s.in.Pass.Groups)
+	if sameAsSeen(brief, mark) {
+		countSame(brief, &s.out.Tally)
+		s.staged = stageSame(fields, row.Key, row.RawHash, s.staged)
+		return s.to.add(home, s.staged, record.Mark{})
+	}
+	readRow(s.reader, s.values, mark, &s.canonical)
+	if !brief.Known && !s.canonical.InScope && s.canonical.Bad == "" {
+		s.out.Tally.Read++
+		s.out.Tally.Ignored++
+		return nil
+	}
+	if s.canonical.Bad != "" && mark.Bad == "" {
+		mark.Bad = s.canonical.Bad
+	}
+	s.staged = stageRow(&s.canonical, 0, row.RawHash, s.staged)
+	group := route(s.session.Mapping, s.in, brief, &s.canonical)
+	if err := s.to.add(group, s.staged, mark); err != nil {
+		return err
+	}
+	if group != SerialGroup || !brief.Known {
+		return nil
+	}
+	// Its home must know that it was shown.
+	s.staged = stageSame(fields, row.Key, record.Hash{}, s.staged)
+	return s.to.add(home, s.staged, record.Mark{})
 }
 
 // readRow evaluates the mapping for one row; deletes have only a key.

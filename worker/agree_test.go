@@ -128,7 +128,7 @@ func TestConflictWaitsForASignalAndIsApplied(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, open, 1)
 	err = s.engine.Client().SignalWorkflow(t.Context(), "people", "", workflows.SignalDecide, activities.Decision{
-		Conflict: open[0].Conflict.ID, Digest: open[0].Digest, Verb: "take", System: "billing", Who: "test", Why: "it is right",
+		Conflict: open[0].ID, Digest: open[0].Digest, Verb: "take", System: "billing", Who: "test", Why: "it is right",
 	})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {

@@ -43,8 +43,7 @@ func (a *Asker) Run(ctx context.Context, sync string) (activities.Result, error)
 	}()
 	err = a.Client.GetWorkflow(ctx, started.WorkflowID, started.RunID).Get(ctx, &result)
 	if err != nil {
-		var app *temporal.ApplicationError
-		if errors.As(err, &app) {
+		if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 			return result, temporal.NewNonRetryableApplicationError(app.Message(), app.Type(), nil)
 		}
 	}

@@ -53,8 +53,7 @@ func SetSchedule(ctx context.Context, c client.Client, def *mappings.Definition)
 // RemoveSchedule takes the schedule of a sync away, if it has one.
 func RemoveSchedule(ctx context.Context, c client.Client, name string) error {
 	err := c.ScheduleClient().GetHandle(ctx, workflows.ScheduleID(name)).Delete(ctx)
-	var none *serviceerror.NotFound
-	if errors.As(err, &none) {
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return nil
 	}
 	return err

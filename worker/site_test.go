@@ -109,8 +109,7 @@ func (s *site) try(name string, ask workflows.Ask) (activities.Result, error) {
 	require.NoError(s.t, err)
 	var result activities.Result
 	err = s.engine.Client().GetWorkflow(ctx, started.WorkflowID, started.RunID).Get(ctx, &result)
-	var app *temporal.ApplicationError
-	if errors.As(err, &app) {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return result, app
 	}
 	if err != nil {

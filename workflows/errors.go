@@ -11,12 +11,10 @@ func reason(err error) string {
 	if temporal.IsCanceledError(err) {
 		return "cancelled"
 	}
-	var app *temporal.ApplicationError
-	if errors.As(err, &app) {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return app.Message()
 	}
-	var timeout *temporal.TimeoutError
-	if errors.As(err, &timeout) {
+	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
 		return "the step ran out of time: " + timeout.Message()
 	}
 	return err.Error()
@@ -24,12 +22,10 @@ func reason(err error) string {
 
 // kindOf gives the kind that the activity gave its error.
 func kindOf(err error) string {
-	var app *temporal.ApplicationError
-	if errors.As(err, &app) {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return app.Type()
 	}
-	var timeout *temporal.TimeoutError
-	if errors.As(err, &timeout) {
+	if _, ok := errors.AsType[*temporal.TimeoutError](err); ok {
 		return "timeout"
 	}
 	return "permanent"

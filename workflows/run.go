@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -299,9 +300,5 @@ func withoutPartitions(windows []activities.Window) []activities.Window {
 func (r *run) say(ctx workflow.Context, what, line string) {
 	r.now = what
 	r.lines = append(r.lines, fmt.Sprintf("- **%s** %s", what, line))
-	details := ""
-	for _, l := range r.lines {
-		details += l + "\n"
-	}
-	workflow.SetCurrentDetails(ctx, clip(details, maxDetails))
+	workflow.SetCurrentDetails(ctx, clip(strings.Join(r.lines, "\n"), maxDetails))
 }

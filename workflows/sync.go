@@ -115,7 +115,7 @@ func (m *mind) listen(ctx workflow.Context) error {
 		return err
 	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, m.handleDecide, workflow.UpdateHandlerOptions{
-		Validator:   func(d activities.Decision) error { return activities.ValidateDecision(d) },
+		Validator:   activities.ValidateDecision,
 		Description: "decide an open conflict",
 	})
 }
@@ -216,9 +216,9 @@ func (m *mind) work(ctx workflow.Context) error {
 // store writes a signalled decision into the ledger. A signal has no answer,
 // so what is wrong with it is said in the details.
 func (m *mind) store(ctx workflow.Context, d activities.Decision) error {
-	if err := activities.ValidateDecision(d); err != nil {
-		m.failed = "a `decide` signal was not understood: " + err.Error()
-		return nil
+	if wrong := activities.ValidateDecision(d); wrong != nil {
+		m.failed = "a `decide` signal was not understood: " + wrong.Error()
+		return nil //nolint:nilerr // a signal has no answer
 	}
 	var decided activities.Decided
 	err := workflow.ExecuteActivity(step(ctx, activities.ActDecide, fmt.Sprintf("conflict %d", d.Conflict)),

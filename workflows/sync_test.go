@@ -78,9 +78,9 @@ type answer struct {
 	err      error
 }
 
-func (a *answer) Accept()                    { a.accepted = true }
-func (a *answer) Reject(err error)           { a.refused = err }
-func (a *answer) Complete(r any, err error)  { a.result, a.err = r, err }
+func (a *answer) Accept()                   { a.accepted = true }
+func (a *answer) Reject(err error)          { a.refused = err }
+func (a *answer) Complete(r any, err error) { a.result, a.err = r, err }
 func (w *world) update(name string, arg any) *answer {
 	a := &answer{}
 	w.env.UpdateWorkflow(name, "", a, arg)
