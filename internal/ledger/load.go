@@ -111,8 +111,6 @@ func (l *loader) find(sel Select) error {
 	return l.read()
 }
 
-const linkColumns = "SELECT n, id, rev, dead, body FROM links "
-
 func (l *loader) bySlots(slots [2]uint16) error {
 	first, last := slotRange(l.n.sync, slots)
 	if err := l.t.rows(linkColumns+"WHERE n BETWEEN ? AND ?", []any{first, last}, l.takeLink); err != nil {
@@ -141,34 +139,6 @@ func (l *loader) byIDs(ids []string) error {
 			return l.take(row)
 		}
 		return nil
-	})
-}
-
-// linkRow is a row of linkColumns.
-type linkRow struct {
-	n, rev, dead int64
-	id, body     string
-}
-
-func scanLink(r *sql.Rows) (linkRow, error) {
-	var row linkRow
-	err := r.Scan(&row.n, &row.id, &row.rev, &row.dead, &row.body)
-	return row, err
-}
-
-// byHandle calls f for the links that may have one of the ids.
-func (t *tx) byHandle(sync int64, ids []string, f func(linkRow) error) error {
-	handles := make([]int64, len(ids))
-	for i, id := range ids {
-		handles[i] = handle(id)
-	}
-	slices.Sort(handles)
-	return rowsAmong(t, linkColumns+"WHERE handle IN (*)", nil, slices.Compact(handles), func(r *sql.Rows) error {
-		row, err := scanLink(r)
-		if err != nil || numberSync(row.n) != sync {
-			return err
-		}
-		return f(row)
 	})
 }
 
@@ -251,41 +221,6 @@ func (l *loader) read() error {
 		}
 	}
 	return nil
-}
-
-func (l *loader) takeLink(r *sql.Rows) error {
-	row, err := scanLink(r)
-	if err != nil {
-		return err
-	}
-	return l.take(row)
-}
-
-func (l *loader) take(row linkRow) error {
-	if l.loaded[row.n] {
-		return nil
-	}
-	if err := l.b.parse(row.body); err != nil {
-		return err
-	}
-	l.loaded[row.n] = true
-	l.links[row.id] = l.b.toLink(l.n, row.id, row.rev, row.dead != 0)
-	return nil
-}
-
-func (l *loader) takeLoose(system int64) func(*sql.Rows) error {
-	return func(r *sql.Rows) error {
-		var key, data string
-		if err := r.Scan(&key, &data); err != nil {
-			return err
-		}
-		m, err := parseLoose(data)
-		if err != nil {
-			return err
-		}
-		l.loose[rowRef{system, key}] = m.toMember(l.n, l.n.systemAt[system], "")
-		return nil
-	}
 }
 
 // conflicts brings open conflicts to their links, and with them the rows or
