@@ -41,7 +41,7 @@ func open(tb testing.TB, address string) *ledger.Store {
 }
 
 // noon is the time of everything in these tests.
-var noon = time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+var noon = time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // people is a sync of two systems and three fields.
 func people() ledger.Scope {

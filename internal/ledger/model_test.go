@@ -38,8 +38,8 @@ type modelLink struct {
 }
 
 var (
-	modelFields  = []string{"a", "b", "c", "d"}    //nolint:gochecknoglobals // constants
-	modelSystems = []string{"one", "two", "three"} //nolint:gochecknoglobals // constants
+	modelFields  = []string{"a", "b", "c", "d"}
+	modelSystems = []string{"one", "two", "three"}
 )
 
 // A ledger behaves like maps, whatever is written in whatever order under
