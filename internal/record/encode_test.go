@@ -70,7 +70,7 @@ func TestEncodedRowsRoundTrip(t *testing.T) {
 		require.NoError(rt, err)
 		back, err := record.DecodeRow(data)
 		require.NoError(rt, err)
-		require.Equal(rt, len(row), len(back))
+		require.Len(rt, back, len(row))
 		require.True(rt, record.EqualRows(row, back))
 		cut := rapid.IntRange(0, len(data)-1).Draw(rt, "cut")
 		_, err = record.DecodeRow(data[:cut])
