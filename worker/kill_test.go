@@ -460,7 +460,7 @@ func TestKillTestFindsUnconditionalWrites(t *testing.T) {
 	w.control = "unconditional"
 	w.run("", 0, "", filepath.Join(w.dir, "none"))
 	for i := range 10 {
-		if _, wrong := w.round(i, activities.PointIntended); wrong != "" {
+		if _, wrong := w.round(i, activities.PointClosed); wrong != "" {
 			t.Logf("found, as it must be: %s", wrong)
 			return
 		}
