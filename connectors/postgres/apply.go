@@ -2,11 +2,8 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/zeebo/xxh3"
 
 	"github.com/syncline-dev/syncline/connectors"
 )
@@ -39,19 +36,16 @@ func (o *object) Apply(ctx context.Context, w connectors.Writes) ([]connectors.R
 		return a.results, nil
 	}
 	err = o.with(ctx, doing, func(conn *pgconn.PgConn) error {
-		a.conn = conn
-		if err := exec(ctx, conn, "begin"); err != nil {
-			return err
-		}
+		a.conn, a.tx = conn, &transaction{conn: conn, waiting: "begin"}
 		for _, g := range rounds {
 			if err := a.attempt(ctx, g); err != nil {
-				return abandon(ctx, conn, err)
+				return a.tx.abandon(ctx, err)
 			}
 		}
 		if err := a.retryConflicts(ctx); err != nil {
-			return abandon(ctx, conn, err)
+			return a.tx.abandon(ctx, err)
 		}
-		return o.commit(ctx, conn, w.Fence, a.wrote())
+		return a.tx.commit(ctx, w.Fence, o.config.Sync, a.wrote())
 	})
 	if err != nil {
 		return nil, err
@@ -71,50 +65,11 @@ func (t *table) mayWrite() error {
 	}
 }
 
-// commit takes the sync's lock, asks the fence and commits. Who holds the lock
-// waits for no row, so writers of one sync that write side by side cannot wait
-// for each other in a circle; and between an older writer's answer from the
-// fence and its commit no newer one commits.
-func (o *object) commit(ctx context.Context, conn *pgconn.PgConn, fence connectors.Fence, wrote bool) error {
-	if !wrote {
-		return exec(ctx, conn, "rollback")
-	}
-	sync := fence.Sync
-	if sync == "" {
-		sync = o.config.Sync
-	}
-	lock := fmt.Sprintf("select pg_advisory_xact_lock(%d)", int64(xxh3.HashString("syncline:"+sync)))
-	if err := exec(ctx, conn, lock); err != nil {
-		return abandon(ctx, conn, err)
-	}
-	if err := fence.Guard(ctx); err != nil {
-		return abandon(ctx, conn, err)
-	}
-	results, err := conn.Exec(ctx, "commit").ReadAll()
-	if err != nil {
-		return err
-	}
-	if tag := results[0].CommandTag.String(); tag != "COMMIT" {
-		return connectors.Errorf(connectors.Transient, "the server rolled back instead of committing")
-	}
-	return nil
-}
-
-// abandon rolls back after an error, if there is a connection to do it on.
-func abandon(ctx context.Context, conn *pgconn.PgConn, err error) error {
-	if conn.IsClosed() {
-		return err
-	}
-	if rollback := exec(ctx, conn, "rollback"); rollback != nil {
-		return errors.Join(err, rollback)
-	}
-	return err
-}
-
 // apply is one call of Apply.
 type apply struct {
 	*table
 	conn    *pgconn.PgConn
+	tx      *transaction
 	writes  connectors.Writes
 	set     []*column
 	compare []*column
@@ -125,6 +80,7 @@ type apply struct {
 	items     []item
 	results   []connectors.Result
 	checkText bool
+	scratch   []byte
 }
 
 func (o *object) newApply(t *table, w connectors.Writes) (*apply, error) {
@@ -200,32 +156,7 @@ func (a *apply) attempt(ctx context.Context, g group) error {
 }
 
 func (a *apply) under(ctx context.Context, f func() error) error {
-	return a.underSavepoint(ctx, a.conn, f)
-}
-
-// underSavepoint runs f under a savepoint, to which it goes back when f fails.
-// Constraints that are checked late are checked at the end of f, where their
-// failure can still be traced to its rows.
-func (t *table) underSavepoint(ctx context.Context, conn *pgconn.PgConn, f func() error) error {
-	before, after := "savepoint syncline", "release savepoint syncline"
-	if t.deferrable {
-		before += "; set constraints all deferred"
-		after = "set constraints all immediate; " + after
-	}
-	if err := exec(ctx, conn, before); err != nil {
-		return err
-	}
-	err := f()
-	if err == nil {
-		err = exec(ctx, conn, after)
-	}
-	if err == nil || conn.IsClosed() {
-		return err
-	}
-	if back := exec(ctx, conn, "rollback to savepoint syncline; release savepoint syncline"); back != nil {
-		return back
-	}
-	return err
+	return a.tx.underSavepoint(ctx, a.deferrable, f)
 }
 
 func (a *apply) execute(ctx context.Context, g group) error {

@@ -53,7 +53,6 @@ func pipe(tb testing.TB, db *testenv.Database) time.Duration {
 	psql := filepath.Join(db.Server.Bin, "psql")
 	script := fmt.Sprintf(`"%[1]s" -X -q "%[2]s" -c "copy source to stdout (format binary)" | "%[1]s" -X -q "%[2]s" -c "copy target from stdin (format binary)"`, psql, db.URL)
 	start := time.Now()
-	//nolint:gosec // the test's own command
 	out, err := exec.CommandContext(tb.Context(), "sh", "-c", script).CombinedOutput()
 	require.NoError(tb, err, string(out))
 	return time.Since(start)
@@ -173,4 +172,62 @@ func BenchmarkRead(b *testing.B) {
 		require.Equal(b, rows, n)
 	}
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkUpsert loads rows into a table of twice as many, all of them there:
+// changed ones in turns with psql, which copies them to a temporary table and
+// merges that with one statement, and then unchanged ones.
+func BenchmarkUpsert(b *testing.B) {
+	rows := benchRows(b) / 2
+	db := benchSource(b, rows)
+	db.Exec(b, fmt.Sprintf("insert into target select * from source; insert into target select id + %d, email, name, city, age, balance, active, score, born, updated_at from source", rows))
+	for _, sql := range []string{"vacuum analyze target", "checkpoint"} {
+		db.Exec(b, sql)
+	}
+	var ours, theirs, same time.Duration
+	for b.Loop() {
+		change(b, db)
+		theirs += merge(b, db)
+		change(b, db)
+		took, loaded := move(b, db, 200_000, 2)
+		ours += took
+		require.EqualValues(b, rows, loaded.Updated)
+		took, loaded = move(b, db, 200_000, 2)
+		same += took
+		require.EqualValues(b, rows, loaded.Unchanged)
+	}
+	b.ReportMetric(float64(theirs)/float64(ours), "x-psql")
+	b.ReportMetric(ours.Seconds()/float64(b.N), "s/ours")
+	b.ReportMetric(theirs.Seconds()/float64(b.N), "s/psql")
+	b.ReportMetric(same.Seconds()/float64(b.N), "s/unchanged")
+}
+
+func change(tb testing.TB, db *testenv.Database) {
+	tb.Helper()
+	db.Exec(tb, "update source set balance = balance + 1")
+	for _, sql := range []string{"vacuum source", "vacuum target", "checkpoint"} {
+		db.Exec(tb, sql)
+	}
+}
+
+// merge is what psql does.
+func merge(tb testing.TB, db *testenv.Database) time.Duration {
+	tb.Helper()
+	psql := filepath.Join(db.Server.Bin, "psql")
+	file := filepath.Join(tb.TempDir(), "merge.sql")
+	columns := []string{"email", "name", "city", "age", "balance", "active", "score", "born", "updated_at"}
+	sets := ""
+	for i, c := range columns {
+		if i > 0 {
+			sets += ", "
+		}
+		sets += c + " = excluded." + c
+	}
+	sql := fmt.Sprintf("begin;\ncreate temp table s (like target);\n\\copy s from pstdin with (format binary)\ninsert into target select * from s on conflict (id) do update set %s;\ncommit;\n", sets)
+	require.NoError(tb, os.WriteFile(file, []byte(sql), 0o600))
+	script := fmt.Sprintf(`"%[1]s" -X -q "%[2]s" -c "copy source to stdout (format binary)" | "%[1]s" -X -q "%[2]s" -f "%[3]s"`, psql, db.URL, file)
+	start := time.Now()
+	out, err := exec.CommandContext(tb.Context(), "sh", "-c", script).CombinedOutput()
+	require.NoError(tb, err, string(out))
+	return time.Since(start)
 }

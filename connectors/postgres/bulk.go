@@ -16,7 +16,7 @@ const (
 	// chunkRows and chunkBytes bound what is kept of the input until the server
 	// has taken it: a chunk that it refuses is sent again in another way.
 	chunkRows  = 1 << 16
-	chunkBytes = 32 << 20
+	chunkBytes = 16 << 20
 	// probes is how many keys of a chunk are looked up to see whether its rows
 	// are there already.
 	probes = 32
@@ -30,6 +30,7 @@ type load struct {
 	*table
 	o      *object
 	conn   *pgconn.PgConn
+	tx     *transaction
 	key    []*column
 	reject func(*record.Batch, int, error) error
 	count  connectors.Loaded
@@ -47,6 +48,10 @@ type load struct {
 	// crowded: rows were there already, so they are staged and merged.
 	crowded bool
 	staged  bool
+	// twice: a key stands in the chunk more than once.
+	twice bool
+	// bounds limit the table's rows to those that the chunk can meet.
+	bounds string
 	// staging is the name of the staging table.
 	staging string
 }
@@ -76,14 +81,14 @@ func (o *object) Load(ctx context.Context, fence connectors.Fence, key []string,
 	}
 	defer l.release()
 	err = o.with(ctx, doing, func(conn *pgconn.PgConn) error {
-		l.conn = conn
-		if err := exec(ctx, conn, "begin"); err != nil {
+		l.conn, l.tx = conn, &transaction{conn: conn}
+		if err := l.tx.exec(ctx, "begin"); err != nil {
 			return err
 		}
 		if err := l.all(ctx, next); err != nil {
-			return abandon(ctx, conn, err)
+			return l.tx.abandon(ctx, err)
 		}
-		return o.commit(ctx, conn, fence, l.count != connectors.Loaded{Unchanged: l.count.Unchanged})
+		return l.tx.commit(ctx, fence, o.config.Sync, l.count != connectors.Loaded{Unchanged: l.count.Unchanged})
 	})
 	if err != nil {
 		return connectors.Loaded{}, err
@@ -229,7 +234,7 @@ func (l *load) copyable() bool {
 func (l *load) direct(ctx context.Context) error {
 	source := newChunkReader(l, false)
 	var copied int64
-	err := l.underSavepoint(ctx, l.conn, func() error {
+	err := l.tx.underSavepoint(ctx, l.deferrable, func() error {
 		var err error
 		copied, err = source.copy(ctx, l.conn, "copy "+l.SQL()+" ("+rowList(l.columns, func(c *column) string { return quote(c.field.Name) })+
 			") from stdin (format binary)")

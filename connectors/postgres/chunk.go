@@ -124,7 +124,7 @@ func (l *load) writePartial(ctx context.Context) error {
 		if err := part.merge(ctx); err != nil {
 			return err
 		}
-		if err := exec(ctx, l.conn, "drop table pg_temp."+part.staging); err != nil {
+		if err := l.tx.exec(ctx, "drop table pg_temp."+part.staging); err != nil {
 			return err
 		}
 		l.count = part.count

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/zeebo/xxh3"
 )
 
 // copyBuffer is how much is encoded at once.
@@ -27,11 +29,16 @@ type chunkReader struct {
 	keys    []arrow.Array
 	at      int
 	buf     []byte
+	key     []byte
 	pending []byte
 	ended   bool
 
 	sent    int64
 	refused []refusal
+	// seen are hashes of the keys that were sent, to notice when one comes
+	// twice; it may also be said of keys that only might be equal.
+	seen  map[uint64]struct{}
+	twice bool
 
 	// mu and stopped keep a reader that was left behind, when the connection
 	// broke, from touching batches that are released.
@@ -40,7 +47,11 @@ type chunkReader struct {
 }
 
 func newChunkReader(l *load, stage bool) *chunkReader {
-	r := &chunkReader{load: l, stage: stage, batch: -1, buf: make([]byte, 0, copyBuffer+copyBuffer/4)}
+	r := &chunkReader{
+		load: l, stage: stage, batch: -1, seen: map[uint64]struct{}{},
+		twice: slices.ContainsFunc(l.key, func(c *column) bool { return c.folds }),
+	}
+	r.buf = make([]byte, 0, copyBuffer+copyBuffer/4)
 	r.buf = append(r.buf, copyHeader...)
 	r.buf = append(r.buf, 0, 0, 0, 0, 0, 0, 0, 0)
 	return r
@@ -86,6 +97,7 @@ func (r *chunkReader) fill() {
 			r.refused = append(r.refused, refusal{at: at, err: err})
 		} else {
 			r.sent++
+			r.note(start)
 		}
 		r.at++
 	}
@@ -119,6 +131,26 @@ func (r *chunkReader) row(row int) error {
 		}
 	}
 	return nil
+}
+
+// note looks out for keys that come twice. The key's columns are found in the
+// row's own bytes, which begin at start.
+func (r *chunkReader) note(start int) {
+	if !r.stage || r.twice {
+		return
+	}
+	r.key = r.key[:0]
+	at := start + 2
+	for i := -1; i < len(r.columns); i++ { // the row's number comes first
+		size := 4 + max(int(int32(binary.BigEndian.Uint32(r.buf[at:]))), 0)
+		if i >= 0 && slices.Contains(r.load.key, r.load.columns[i]) {
+			r.key = append(r.key, r.buf[at:at+size]...)
+		}
+		at += size
+	}
+	hash := xxh3.Hash(r.key)
+	_, r.twice = r.seen[hash]
+	r.seen[hash] = struct{}{}
 }
 
 // columnError names the column whose value cannot be written.

@@ -32,6 +32,8 @@ type table struct {
 	upsert bool
 	// deferrable: some constraint may be checked late.
 	deferrable bool
+	// secured: row security shows the role only some of the rows.
+	secured bool
 }
 
 // column is one column and how its values travel.
@@ -173,7 +175,8 @@ func (t *table) readRelation(ctx context.Context, conn *pgconn.PgConn) error {
 				and current_setting('default_transaction_read_only') = 'off'
 				and (has_table_privilege(c.oid, 'INSERT') or has_any_column_privilege(c.oid, 'INSERT')
 					or has_table_privilege(c.oid, 'UPDATE') or has_any_column_privilege(c.oid, 'UPDATE')),
-			exists (select from pg_constraint k where condeferrable and c.oid in (k.conrelid, k.confrelid))
+			exists (select from pg_constraint k where condeferrable and c.oid in (k.conrelid, k.confrelid)),
+			row_security_active(c.oid)
 		from pg_class c, pg_database d where c.oid = $1::text::oid and d.datname = current_database()`,
 		strconv.FormatUint(uint64(t.oid), 10))
 	if err != nil {
@@ -184,7 +187,7 @@ func (t *table) readRelation(ctx context.Context, conn *pgconn.PgConn) error {
 	}
 	row := rows[0]
 	t.relkind = string(row[0])
-	t.token, t.writable, t.deferrable = is(row[4]), is(row[5]), is(row[6])
+	t.token, t.writable, t.deferrable, t.secured = is(row[4]), is(row[5]), is(row[6]), is(row[7])
 	system := "?"
 	if is(row[3]) {
 		ids, err := query(ctx, conn, "select system_identifier from pg_control_system()")

@@ -40,4 +40,10 @@
 // under savepoints and fails alone. A creation that must not meet a row with
 // the same match is exact among writers of the sync; against other writers
 // only a unique index is.
+//
+// A bulk load copies a chunk straight into the table if none of its rows seem
+// to be there. Otherwise the chunk goes to a temporary table, rows that are
+// there and equal are dropped from it if they are many, and one update and one
+// insert merge the rest. Chunks are kept until the server has taken them, so
+// that one which it refuses can be sent again in the other way.
 package postgres

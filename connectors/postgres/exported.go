@@ -47,6 +47,10 @@ func (o *object) exportSnapshot(ctx context.Context, source string) (*held, erro
 		h.close()
 		return nil, err
 	}
+	if err := exec(ctx, conn, "set local idle_in_transaction_session_timeout = '2h'"); err != nil {
+		h.close()
+		return nil, err
+	}
 	rows, err := query(ctx, conn, "select pg_export_snapshot()")
 	if err != nil {
 		h.close()

@@ -3,11 +3,16 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
+
 	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/record"
 )
 
 func keyName(i int) string { return "k" + strconv.Itoa(i) }
@@ -21,26 +26,108 @@ func (l *load) merge(ctx context.Context) error {
 	if _, err := source.copy(ctx, l.conn, "copy pg_temp."+l.staging+" from stdin (format binary)"); err != nil {
 		return err
 	}
+	l.twice, l.bounds = source.twice, l.keyRange()
 	before := l.count
-	refused, err := l.upsert(ctx, 0, len(l.present)-1)
+	left, err := l.dropEqual(ctx, source.sent)
 	if err != nil {
 		return err
+	}
+	var refused []refusal
+	if left {
+		if refused, err = l.upsert(ctx, 0, len(l.present)-1); err != nil {
+			return err
+		}
 	}
 	written := l.count.Created - before.Created + l.count.Updated - before.Updated
 	l.count.Unchanged += source.sent - written - int64(len(refused))
 	return l.report(append(source.refused, refused...))
 }
 
+// dropEqual takes rows that are there and equal out of the staging table, if a
+// sample says that most are, and tells whether any are left.
+func (l *load) dropEqual(ctx context.Context, sent int64) (left bool, err error) {
+	if sent == 0 || l.twice {
+		return sent > 0, nil
+	}
+	differs := append([]string{"false"}, l.differences()...)
+	equal := " where " + l.sameKey() + " and not (" + strings.Join(differs, " or ") + ")"
+	step := max(len(l.present)/probes, 1)
+	var none rowset
+	sample := none.run(ctx, l.conn, "select count(s.n), count(*) from (select * from pg_temp."+l.staging+" where n % "+strconv.Itoa(step)+
+		" = 0) o left join lateral (select o.n from "+l.SQL()+" t, (select o.*) s"+equal+") s on true").Read()
+	if sample.Err != nil {
+		return true, sample.Err
+	}
+	if 2*binary.BigEndian.Uint64(sample.Rows[0][0]) < binary.BigEndian.Uint64(sample.Rows[0][1]) {
+		return true, nil
+	}
+	result := none.run(ctx, l.conn, "delete from pg_temp."+l.staging+" s using "+l.SQL()+" t"+equal).Read()
+	return result.CommandTag.RowsAffected() < sent, result.Err
+}
+
+// hasRange tells whether the chunk's keys have bounds that we can tell: the
+// order of integers is the same here and there.
+func (l *load) hasRange() bool {
+	return len(l.key) == 1 && l.key[0].field.Type.Kind == record.KindInt
+}
+
+// keyRange bounds the rows of the table t that the chunk can meet.
+func (l *load) keyRange() string {
+	if !l.hasRange() {
+		return ""
+	}
+	lowest, highest, found := int64(math.MaxInt64), int64(math.MinInt64), false
+	at := l.from[position(l.columns, l.key[0])]
+	for _, p := range l.present {
+		column, is := l.batches[p.batch].Arrow().Column(at).(*array.Int64)
+		if !is {
+			return ""
+		}
+		if !column.IsNull(int(p.row)) {
+			lowest, highest, found = min(lowest, column.Value(int(p.row))), max(highest, column.Value(int(p.row))), true
+		}
+	}
+	if !found {
+		return ""
+	}
+	return fmt.Sprintf(" and t.%s between '%d' and '%d'", quote(l.key[0].field.Name), lowest, highest)
+}
+
+// sameKey compares the keys of the table t and the staged rows s.
+func (l *load) sameKey() string {
+	return rowList(l.key, func(c *column) string {
+		return "t." + quote(c.field.Name) + " = " + c.compareSQL("s."+stagedName(position(l.columns, c)))
+	}, " and ") + l.bounds
+}
+
+// differences compare the other columns.
+func (l *load) differences() []string {
+	var differs []string
+	for i, c := range l.columns {
+		if !slices.Contains(l.key, c) {
+			value := c.assignedSQL(c.writeSQL("s." + stagedName(i)))
+			differs = append(differs, c.identicalSQL("t."+quote(c.field.Name))+" is distinct from "+c.identicalSQL(value))
+		}
+	}
+	return differs
+}
+
 func (l *load) makeStaging(ctx context.Context) error {
 	if l.staged {
-		return exec(ctx, l.conn, "truncate pg_temp."+l.staging)
+		return l.tx.exec(ctx, "truncate pg_temp."+l.staging)
 	}
 	columns := []string{"n int4"}
 	for i, c := range l.columns {
 		columns = append(columns, stagedName(i)+" "+c.stage().name)
 	}
 	l.staged = true
-	return exec(ctx, l.conn, "create temp table "+l.staging+" ("+strings.Join(columns, ", ")+") on commit drop")
+	sql := "create temp table " + l.staging + " (" + strings.Join(columns, ", ") + ") on commit drop"
+	if !l.hasRange() {
+		// Else the planner might read the whole table for each chunk; looking
+		// each key up in its index is never bad.
+		sql = "set local enable_hashjoin = off; set local enable_mergejoin = off; " + sql
+	}
+	return l.tx.exec(ctx, sql)
 }
 
 func stagedName(i int) string { return "c" + strconv.Itoa(i) }
@@ -49,17 +136,11 @@ func stagedName(i int) string { return "c" + strconv.Itoa(i) }
 // is refused.
 func (l *load) upsert(ctx context.Context, first, last int) ([]refusal, error) {
 	var count connectors.Loaded
-	attempt := func(distinct bool) error {
-		return l.underSavepoint(ctx, l.conn, func() error {
-			var err error
-			count, err = l.upsertRange(ctx, first, last, distinct)
-			return err
-		})
-	}
-	err := attempt(false)
-	if codeOf(err) == "21000" { // one key twice: the last row counts
-		err = attempt(true)
-	}
+	err := l.tx.underSavepoint(ctx, l.deferrable, func() error {
+		var err error
+		count, err = l.upsertRange(ctx, first, last, l.twice)
+		return err
+	})
 	if err == nil {
 		l.count.Created += count.Created
 		l.count.Updated += count.Updated
@@ -80,41 +161,49 @@ func (l *load) upsert(ctx context.Context, first, last int) ([]refusal, error) {
 	return append(refused, more...), err
 }
 
-// upsertRange is one statement that inserts and updates. Of rows that have
-// several versions among the staged ones, distinct leaves the last.
+// upsertRange updates the rows that are there and differ, and then inserts the
+// others. An insertion that meets a row after all, because somebody else was
+// faster, updates it. Rows that are there and equal are only looked at. Of rows
+// that have several versions among the staged ones, distinct leaves the last.
 func (l *load) upsertRange(ctx context.Context, first, last int, distinct bool) (connectors.Loaded, error) {
-	names := make([]string, len(l.columns))
-	exprs := make([]string, len(l.columns))
-	var sets, differs []string
-	identity := false
+	var count connectors.Loaded
+	staged := l.stagedSQL(first, last, distinct)
+	var sets, differs, conflicts []string
 	for i, c := range l.columns {
-		names[i] = quote(c.field.Name)
-		exprs[i] = c.writeSQL("s." + stagedName(i))
-		identity = identity || c.identity
-		if !slices.Contains(l.key, c) {
-			sets = append(sets, names[i]+" = excluded."+names[i])
-			differs = append(differs, c.identicalSQL("t."+names[i])+" is distinct from "+c.identicalSQL("excluded."+names[i]))
+		if slices.Contains(l.key, c) {
+			continue
+		}
+		name, value := quote(c.field.Name), c.writeSQL("s."+stagedName(i))
+		sets = append(sets, name+" = "+value)
+		conflicts = append(conflicts, name+" = excluded."+name)
+		differs = append(differs, c.identicalSQL("t."+name)+" is distinct from "+c.identicalSQL("excluded."+name))
+	}
+	var none rowset
+	if len(sets) > 0 {
+		result := none.run(ctx, l.conn, "update "+l.SQL()+" as t set "+strings.Join(sets, ", ")+" from ("+staged+") s where "+l.sameKey()+
+			" and ("+strings.Join(l.differences(), " or ")+")").Read()
+		if result.Err != nil {
+			return count, result.Err
+		}
+		if count.Updated = result.CommandTag.RowsAffected(); count.Updated == int64(last-first+1) {
+			return count, nil
 		}
 	}
-	insert := "insert into " + l.SQL() + " as t (" + strings.Join(names, ", ") + ")"
-	if identity {
+	insert := "insert into " + l.SQL() + " as t (" + rowList(l.columns, func(c *column) string { return quote(c.field.Name) }) + ")"
+	if slices.ContainsFunc(l.columns, func(c *column) bool { return c.identity }) {
 		insert += " overriding system value"
 	}
-	insert += " select " + strings.Join(exprs, ", ") + " from s on conflict (" +
+	insert += " select " + rowList(l.columns, func(c *column) string { return c.writeSQL("s." + stagedName(position(l.columns, c))) }) +
+		" from (" + staged + ") s where not exists (select from " + l.SQL() + " t where " + l.sameKey() + ") on conflict (" +
 		rowList(l.key, func(c *column) string { return quote(c.field.Name) }) + ") "
 	if len(sets) > 0 {
-		insert += "do update set " + strings.Join(sets, ", ") + " where " + strings.Join(differs, " or ")
+		insert += "do update set " + strings.Join(conflicts, ", ") + " where " + strings.Join(differs, " or ")
 	} else {
 		insert += "do nothing"
 	}
-	var none rowset
-	result := none.run(ctx, l.conn, l.countedSQL(l.stagedSQL(first, last, distinct), insert)).Read()
-	if result.Err != nil {
-		return connectors.Loaded{}, result.Err
-	}
-	return connectors.Loaded{
-		Created: int64(binary.BigEndian.Uint64(result.Rows[0][0])), Updated: int64(binary.BigEndian.Uint64(result.Rows[0][1])),
-	}, nil
+	result := none.run(ctx, l.conn, insert).Read()
+	count.Created = result.CommandTag.RowsAffected()
+	return count, result.Err
 }
 
 // stagedSQL selects the staged rows from first to last.
@@ -127,20 +216,16 @@ func (l *load) stagedSQL(first, last int, distinct bool) string {
 	return "select distinct on (" + keys + ") " + from + " order by " + keys + ", s.n desc"
 }
 
-// countedSQL counts what an insert makes and changes. A row that was inserted
-// has no xmax; partitioned tables do not give it back, so that there the rows
-// which were there are counted, as they were when the statement began.
-func (l *load) countedSQL(staged, insert string) string {
-	if l.relkind != "p" {
-		return "with s as not materialized (" + staged + "), w as (" + insert + " returning xmax = 0 as made)" +
-			" select count(*) filter (where made), count(*) filter (where not made) from w"
+// assignedSQL gives a value as the column will store it, so that what differs
+// only by what the assignment rounds or pads is no difference.
+func (c *column) assignedSQL(value string) string {
+	if c.stage() == textStage && !c.form.assigns {
+		return value
 	}
-	there := rowList(l.key, func(c *column) string {
-		return "t." + quote(c.field.Name) + " = " + c.compareSQL("s."+stagedName(position(l.columns, c)))
-	}, " and ")
-	return "with s as (" + staged + "), w as (" + insert + " returning 1)," +
-		" made as (select count(*) n from s where not exists (select from " + l.SQL() + " t where " + there + "))" +
-		" select made.n, (select count(*) from w) - made.n from made"
+	if c.mod < 0 || c.form.base == oidVarchar {
+		return value
+	}
+	return "(" + value + ")::" + c.field.Native
 }
 
 // identicalSQL is an operand that equals another only if it reads the same.

@@ -91,6 +91,10 @@ func (Connector) Open(ctx context.Context, config connectors.Config) (connectors
 		return nil, err
 	}
 	o.table = t
+	if t.secured {
+		o.log.Warn("row security hides rows from this role; what is hidden counts as absent",
+			"system", config.System, "table", t.readable())
+	}
 	return o, nil
 }
 

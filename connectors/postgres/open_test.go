@@ -30,7 +30,7 @@ func openError(tb testing.TB, c connectors.Config) error {
 
 func TestOpenRefusedSaysWhyAndNoSecret(t *testing.T) {
 	t.Parallel()
-	const secret = "Tr0ub4dor&3 \x25" //nolint:gosec // not a secret of anybody
+	const secret = "Tr0ub4dor&3 \x25"
 	db := testenv.Postgres(t, testenv.Options{Password: secret})
 	db.Exec(t, "create table contacts (id int primary key)")
 	u, err := url.Parse(db.URL)

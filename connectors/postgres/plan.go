@@ -147,7 +147,7 @@ func (a *apply) convert(in *connectors.Item) (item, error) {
 			if c.field.ReadOnly && !record.IsMissing(v) && (in.Op != connectors.OpCreate || !c.identity) {
 				return out, fmt.Errorf("column %s can only be read", c.field.Name)
 			}
-			if _, err := c.appendStaged(nil, converted); err != nil {
+			if a.scratch, err = c.appendStaged(a.scratch[:0], converted); err != nil {
 				return out, fmt.Errorf("column %s: %w", c.field.Name, err)
 			}
 			out.set[i] = converted

@@ -34,7 +34,6 @@ func day(tb testing.TB, text string) record.Value {
 	return v
 }
 
-//nolint:gochecknoglobals // a constant
 var thousand = strings.Repeat("1234567890", 100)
 
 func typeCases(tb testing.TB) []typeCase {
