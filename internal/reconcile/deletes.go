@@ -102,7 +102,8 @@ func (w *work) revive() {
 			continue
 		}
 		m := w.link.Members[s]
-		if row.joined || w.before[s] == nil || w.before[s].State == Detached || w.before[s].State == OutOfScope {
+		before := w.before[s]
+		if row.joined || before == nil || before.State == Detached || before.State == OutOfScope || before.MapHash == unread() {
 			back = true
 			row.news = true
 			continue
@@ -242,10 +243,7 @@ func (w *work) remove() {
 			continue
 		}
 		if how == stays {
-			w.leaves[s] = leftGone // said before the conflict opened, and nothing since
-			if open.softBy(s) {
-				w.leaves[s] = leftSoft
-			}
+			w.leaves[s] = open.leftBy(s) // said before the conflict opened, and nothing since
 		}
 		if w.rows[s] != nil {
 			w.rows[s].news = true
@@ -272,18 +270,39 @@ func (c *Conflict) deletedBy(s int) bool {
 	return c != nil && slices.ContainsFunc(c.Candidates, func(c Candidate) bool { return c.System == s && c.Deleted })
 }
 
-// softBy: the row of a delete that waits in a conflict is still there.
-func (c *Conflict) softBy(s int) bool {
-	return slices.ContainsFunc(c.Candidates, func(c Candidate) bool { return c.System == s && c.Deleted && c.Value != nil })
+// leftBy gives how a row left whose delete waits in a conflict.
+func (c *Conflict) leftBy(s int) leave {
+	for _, candidate := range c.Candidates {
+		if candidate.System != s || !candidate.Deleted {
+			continue
+		}
+		switch candidate.Value {
+		case saidDeleted:
+			return leftSoft
+		case saidLeft:
+			return leftScope
+		}
+	}
+	return leftGone
 }
+
+// What a candidate that deleted shows: nothing where the row is gone.
+const (
+	saidDeleted = "deleted"
+	saidLeft    = "out_of_scope"
+)
 
 func (w *work) leaver(s int) Candidate {
 	c := Candidate{System: s, Deleted: true}
 	if m := w.before[s]; m != nil {
 		c.Key = m.Key
 	}
-	if w.leaves[s] != leftGone {
-		c.Value = "there"
+	switch w.leaves[s] {
+	case leftSoft:
+		c.Value = saidDeleted
+	case leftScope:
+		c.Value = saidLeft
+	case leftGone, stays:
 	}
 	if w.rows[s] != nil {
 		c.At = w.rows[s].modified()

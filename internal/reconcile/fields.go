@@ -150,10 +150,14 @@ func (w *work) contenders(f int, open *Conflict) []contender {
 	var sides []contender
 	known := !record.IsMissing(w.base[f])
 	for s, m := range w.link.Members {
-		if m == nil || m.State != Live || w.leaves[s] != stays || !w.system(s).Has[f] {
+		if m == nil || w.leaves[s] != stays || !w.system(s).Has[f] {
 			continue
 		}
+		// A row that cannot be read now keeps what it said in a conflict.
 		waiting := open.of(s)
+		if m.State != Live && (m.State != Quarantined || waiting == nil) {
+			continue
+		}
 		if w.now[s] == nil && waiting == nil {
 			continue
 		}
@@ -263,6 +267,7 @@ func (w *work) directed(f int, sides []contender, open *Conflict) (heard, violat
 	var unheard []contender
 	for _, c := range sides {
 		switch {
+		case !w.system(c.system).Reads && !known: // nobody whose word counts has spoken
 		case !w.system(c.system).Reads:
 			w.overrule(f, c, w.link.Origins[f].System, "target")
 		case rule.WriteOnce && known && w.base[f] != nil:

@@ -71,6 +71,8 @@ func (r *resolver) identify() {
 		for _, s := range steps {
 			anchors = r.carryOut(s, anchors)
 		}
+		passive = append(passive, r.displaced...)
+		slices.SortFunc(passive, compareRows)
 		r.attach(passive, anchors)
 	}
 	for _, l := range r.bucket.Links {
@@ -354,7 +356,7 @@ func (a *anchor) free(s int) bool {
 	case a.work.rows[s].joined:
 		return false
 	case a.work.rows[s].leaving(a.work.before[s]):
-		return true // deleted and made anew in one window
+		return true // it was made anew in one window
 	default:
 		return free(a.work.link.Members, s) && !a.work.rows[s].taking()
 	}
@@ -376,9 +378,16 @@ func free(members []*Member, s int) bool {
 	}
 }
 
-// leaving reports whether the row of a member is gone for good in this window.
+// leaving reports whether the row of a member makes room in this window: it is
+// gone for good, says that it is deleted, or left the sync.
 func (r *sighting) leaving(m *Member) bool {
-	return r.obs != nil && r.obs.Gone && m != nil && m.SinceWrite
+	if r.obs == nil || m == nil || !m.partaking() || r.obs.Bad != "" {
+		return false
+	}
+	if r.obs.Gone {
+		return m.SinceWrite
+	}
+	return r.obs.Deleted || !r.obs.InScope
 }
 
 // holdsAny reports whether the link has members of all systems of the rows.
@@ -409,25 +418,9 @@ func (r *resolver) reused(m *Member, o *Observation) bool {
 	return differs
 }
 
-// currentMatch gives the link's match texts with what its rows say now.
-func (w *work) currentMatch() []string {
-	match := slices.Clone(w.link.Match)
-	for s := len(w.rows) - 1; s >= 0; s-- {
-		row, before := w.rows[s], w.before[s]
-		if row == nil || before == nil || row.joined || !row.taking() {
-			continue
-		}
-		for i, text := range row.match {
-			if text == "" || (i < len(before.Match) && before.Match[i] == text) {
-				continue
-			}
-			for len(match) <= i {
-				match = append(match, "")
-			}
-			match[i] = text
-		}
-	}
-	return match
+// partaking reports whether a row that shows itself takes part in its link.
+func (m *Member) partaking() bool {
+	return (m.State != Detached || m.Why != whyUnlinked) && (m.State != Quarantined || m.Why != whyLoop)
 }
 
 // forget drops a loose member whose row is gone.

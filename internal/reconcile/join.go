@@ -178,16 +178,17 @@ func (r *resolver) joinRow(a *anchor, row *sighting, edits bool) {
 		a.work = r.workOf(a.link)
 	}
 	w, s := a.work, row.system
-	if old := w.rows[s]; old != nil {
-		edits = edits || old.leaving(w.before[s])
-		old.end = endApplied
-		if !old.leaving(w.before[s]) {
-			old.end = endIgnored
-		}
+	old, gone := w.rows[s], false
+	if old != nil {
+		gone = old.obs.Gone
+		edits = edits || gone || old.obs.Deleted
 		old.work = nil
+		if old.end = endIgnored; gone {
+			old.end = endApplied
+		}
 	}
-	if m := w.link.Members[s]; m != nil && m.State != Creating && m.Key != row.key && (w.rows[s] == nil || !w.rows[s].leaving(m)) {
-		r.displace(m)
+	if m := w.link.Members[s]; m != nil && m.State != Creating && m.Key != row.key && !gone {
+		r.displace(m, old)
 	}
 	row.work, row.joined = w, true
 	row.edits = edits || w.link.Tombstone
@@ -195,18 +196,23 @@ func (r *resolver) joinRow(a *anchor, row *sighting, edits bool) {
 }
 
 // displace keeps the row that made room, without a link.
-func (r *resolver) displace(m *Member) {
+func (r *resolver) displace(m *Member, seen *sighting) {
 	if m.State == Detached && m.Why == whyGone {
 		return
 	}
-	loose := m.Clone()
-	loose.LinkID, loose.State, loose.Seen = "", Unlinked, nil
-	if m.State == OutOfScope {
-		loose.Why = whyScope
-	} else {
-		loose.Why = whyDeleted
+	if seen != nil {
+		seen.end = undecided
+		r.displaced = append(r.displaced, seen)
+		return
 	}
-	r.out.Loose = append(r.out.Loose, loose)
+	why := whyDeleted
+	if m.State == OutOfScope {
+		why = whyScope
+	}
+	r.out.Loose = append(r.out.Loose, &Member{
+		System: m.System, Key: m.Key, State: Unlinked, Why: why, Order: m.Order, Token: m.Token, RawHash: m.RawHash,
+		MapHash: m.MapHash, Match: slices.Clone(m.Match), SinceWrite: m.SinceWrite,
+	})
 }
 
 // carryOut does what was planned for rows.
@@ -284,13 +290,18 @@ func (r *resolver) attach(rows []*sighting, anchors []*anchor) {
 	}
 }
 
-// vacant reports whether the link has no row there at all.
+// vacant reports whether the link has no row there, or one that is gone in
+// this window.
 func (a *anchor) vacant(s int) bool {
 	members := a.members()
-	if s < len(members) && members[s] != nil && members[s].State != Creating {
-		return false
+	if s >= len(members) {
+		return true
 	}
-	return a.work == nil || a.work.rows[s] == nil
+	if a.work != nil && a.work.rows[s] != nil {
+		row := a.work.rows[s]
+		return !row.joined && row.obs.Gone && row.leaving(a.work.before[s])
+	}
+	return members[s] == nil || members[s].State == Creating
 }
 
 func (a *anchor) members() []*Member {

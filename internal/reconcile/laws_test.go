@@ -97,7 +97,7 @@ func (w *world) agreed(l *Link) {
 	}
 	for s, m := range l.Members {
 		if m == nil {
-			if !w.blockedByUnique(s, l) {
+			if !w.blockedByUnique(s, l) && !record.IsMissing(l.Base[wEmail]) {
 				w.fail("%s has no row of %s", w.rules.Systems[s].Name, l.ID)
 			}
 			continue
@@ -162,6 +162,7 @@ func shuffled[T any](random *rand.Rand, in []T) []T {
 func (w *world) judgeAgain(b *Bucket) {
 	next := *b
 	next.Links, next.Loose, next.Conflicts, next.Decisions = w.links, w.loose, w.conflicts, nil
+	next.Observations = b.Observations[:len(b.Observations)-w.replayed]
 	out, err := Resolve(w.rules, &next)
 	if err != nil {
 		w.fail("resolve: %v", err)
@@ -195,7 +196,7 @@ func (w *world) nothingLost(b *Bucket, out *Outcome) {
 			if m == nil || was.Members[s] == nil || was.Members[s].Key != m.Key || was.Members[s].State != Live {
 				continue
 			}
-			if o := observed[ref{s, m.Key}]; o != nil && !o.Gone && seenBefore(was.Members[s], o) == toRead {
+			if o := observed[ref{s, m.Key}]; o != nil && !o.Gone && !o.Deleted && o.Bad == "" && o.InScope && seenBefore(was.Members[s], o) == toRead {
 				w.keptWord(was, l, s, o, out)
 			}
 		}
@@ -205,6 +206,9 @@ func (w *world) nothingLost(b *Bucket, out *Outcome) {
 func (w *world) keptWord(was, l *Link, s int, o *Observation, out *Outcome) {
 	predicted := w.rules.Systems[s].predict(was.Base)
 	for f := range wFields {
+		if !w.rules.Systems[s].Reads && record.IsMissing(was.Base[f]) {
+			continue // a target speaks for nobody
+		}
 		said, last := o.Values[f], predicted[f]
 		if v, differs := was.Members[s].Seen[f]; differs {
 			last = v

@@ -73,7 +73,7 @@ func payment(rules *Rules, link *Link, s int, m *Member, unlisted bool) (*Paymen
 		return nil, nil
 	}
 	var fields []int
-	if creates {
+	if creates || restores { // what a deleted row holds was not read
 		fields = created(rules, link, s)
 	} else {
 		fields = behind(rules, link, m)

@@ -60,7 +60,13 @@ type Note struct {
 
 // Tally counts observations by how they ended; the sum of all but Read is Read.
 type Tally struct {
-	Read, Applied, Owed, Unchanged, Conflicts, Quarantined, Ignored int64
+	Read        int64 `json:"read"`
+	Applied     int64 `json:"applied"`
+	Owed        int64 `json:"owed"`
+	Unchanged   int64 `json:"unchanged"`
+	Conflicts   int64 `json:"conflicts"`
+	Quarantined int64 `json:"quarantined"`
+	Ignored     int64 `json:"ignored"`
 }
 
 // Payment is what one system is owed for one link.

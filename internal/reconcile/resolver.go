@@ -18,14 +18,16 @@ type resolver struct {
 	// loose members, whose link is to be found.
 	rows, unknown []*sighting
 	suspects      []suspect
-	works         []*work
-	byLink        map[*Link]*work
-	byID          map[string]bool
-	decisions     map[int64][]*Decision
-	settled       map[int64]bool // decisions that were applied
-	tally         []Tally
-	unlisted      bool
-	slabs         slabs
+	// displaced are rows that made room for another one in this window.
+	displaced []*sighting
+	works     []*work
+	byLink    map[*Link]*work
+	byID      map[string]bool
+	decisions map[int64][]*Decision
+	settled   map[int64]bool // decisions that were applied
+	tally     []Tally
+	unlisted  bool
+	slabs     slabs
 	// evaluated are the rows whose identity was looked at, openIdentity the
 	// questions that were open about them, loose those that name no link.
 	evaluated    map[ref]bool

@@ -92,6 +92,8 @@ func (r *resolver) gather() {
 		at := ref{o.System, o.Key}
 		p, known := r.places[at]
 		switch {
+		case known && p.outdates(at, o):
+			r.count(o.System, endIgnored, 1)
 		case !known:
 			r.places[at] = &place{obs: o}
 		case p.obs == nil:
@@ -115,6 +117,18 @@ func (r *resolver) gather() {
 		}
 	}
 	slices.SortFunc(r.unknown, compareRows)
+}
+
+// outdates reports whether the row is known in a later state than observed.
+func (p *place) outdates(at ref, o *Observation) bool {
+	order := ""
+	switch {
+	case p.link != nil:
+		order = p.link.Members[at.system].Order
+	case p.loose != nil:
+		order = p.loose.Order
+	}
+	return order != "" && o.Order != "" && o.Order < order
 }
 
 // receive takes one observation to its link, or to those whose link is to be
@@ -212,7 +226,7 @@ func later(a, b *Observation) bool {
 
 func fingerprint(o *Observation) record.Hash {
 	row := append([]record.Value{
-		o.Order, o.Token, string(o.RawHash[:]), o.Bad, o.BadField, o.Gone, o.Deleted, o.InScope,
+		o.Order, o.Token, string(o.RawHash[:]), string(o.MapHash[:]), o.Bad, o.BadField, o.Gone, o.Deleted, o.InScope,
 	}, o.Values...)
 	return record.HashRow(row...)
 }

@@ -121,9 +121,6 @@ func (w *work) see(s int, m *Member, row *sighting) {
 	}
 	m.Order, m.Token = o.Order, o.Token
 	m.SinceWrite = true
-	if len(o.Match) > 0 {
-		m.Match = slices.Clone(o.Match)
-	}
 	switch {
 	case m.State == Detached && m.Why == whyUnlinked:
 		row.end = endIgnored
@@ -157,6 +154,9 @@ func (w *work) take(s int, m *Member, row *sighting) {
 			w.first[s] = true
 		}
 		m.MapHash = o.MapHash
+		if len(o.Match) > 0 && !slices.Equal(m.Match, o.Match) {
+			m.Match = slices.Clone(o.Match)
+		}
 		if before := w.before[s]; before != nil && wasLive && !w.first[s] && !o.RawHash.Zero() && before.RawHash == o.RawHash {
 			return // as it was: what it holds is known
 		}
@@ -367,33 +367,46 @@ func (w *work) kept(f int) *Conflict {
 	return nil
 }
 
-// rematch keeps the link's match texts at what its rows said last; where
-// several say something new, the first system in the definition's order counts.
+// rematch keeps the link's match texts at what its rows said last. A new link
+// has those of its first system.
 func (w *work) rematch() {
-	for s := len(w.rows) - 1; s >= 0; s-- {
-		row, m := w.rows[s], w.link.Members[s]
-		if row == nil || m == nil || m.State != Live {
+	w.link.Match = w.currentMatch()
+	for _, row := range w.rows {
+		if row == nil || !row.joined || !row.taking() {
 			continue
 		}
 		for i, text := range row.match {
-			if i >= len(w.link.Match) {
-				w.link.Match = append(w.link.Match, make([]string, i+1-len(w.link.Match))...)
-			}
-			before := w.before[s]
-			if text != "" && (w.link.Match[i] == "" || (before != nil && (i >= len(before.Match) || before.Match[i] != text))) {
+			if w.link.Match = atLeast(w.link.Match, i+1); w.link.Match[i] == "" {
 				w.link.Match[i] = text
 			}
 		}
 	}
-	if w.old == nil { // a new link has its first system's texts
-		for i := range w.link.Match {
-			for s := len(w.rows) - 1; s >= 0; s-- {
-				if row := w.rows[s]; row != nil && i < len(row.match) && row.match[i] != "" {
-					w.link.Match[i] = row.match[i]
-				}
+}
+
+// currentMatch gives the link's match texts with what its known rows say now.
+// Where several say something new, the first system's counts.
+func (w *work) currentMatch() []string {
+	match := slices.Clone(w.link.Match)
+	for s, row := range slices.Backward(w.rows) {
+		before := w.before[s]
+		if row == nil || before == nil || row.joined || !row.taking() || !before.partaking() {
+			continue
+		}
+		for i, text := range row.match {
+			match = atLeast(match, i+1)
+			if text != "" && (match[i] == "" || i >= len(before.Match) || before.Match[i] != text) {
+				match[i] = text
 			}
 		}
 	}
+	return match
+}
+
+func atLeast(texts []string, n int) []string {
+	for len(texts) < n {
+		texts = append(texts, "")
+	}
+	return texts
 }
 
 // emit hands out the link if anything of it changed.

@@ -36,14 +36,18 @@ type world struct {
 	loose     []*Member
 	conflicts []*Conflict
 
-	now     record.Timestamp
-	serial  int
-	run     int
-	ids     int64
+	now    record.Timestamp
+	serial int
+	run    int
+	ids    int64
+	// mapping is each system's; a change makes everything there a first contact.
+	mapping [wSystems]int
 	listed  [wSystems]bool
 	ordered bool // rows have a version that says which is later
 	// late are observations of earlier windows that arrive once more.
 	late []Observation
+	// replayed is how many of them stand at the end of the current bucket.
+	replayed int
 	// decide: people answer every conflict.
 	decide    bool
 	decisions int64
@@ -59,6 +63,8 @@ type worldRow struct {
 	held    [wFields]map[string]bool
 	at      record.Timestamp
 	version int
+	// deleted: it says so itself; away: it left the sync; bad: it cannot be read.
+	deleted, away, bad bool
 }
 
 func (r *worldRow) set(f int, v record.Value) {
@@ -69,7 +75,9 @@ func (r *worldRow) set(f int, v record.Value) {
 	r.held[f][record.Text(v)] = true
 }
 
-func (r *worldRow) raw() record.Hash { return record.HashRow(r.fields[:]...) }
+func (r *worldRow) raw() record.Hash {
+	return record.HashRow(append([]record.Value{r.deleted, r.away, r.bad}, r.fields[:]...)...)
+}
 
 func (r *worldRow) match() []string {
 	text, _ := record.FoldMatch(r.fields[wEmail])
@@ -104,6 +112,14 @@ func newWorld(t *rapid.T) *world {
 		rule := SystemRule{
 			Name: []string{"left", "right", "third"}[s], Reads: true, Receives: true, Create: true, Update: true, Delete: true,
 			HasModified: true, Has: trues(wFields), Writes: trues(wFields),
+			Effect:         rapid.SampledFrom([]string{"hard", "hard", "unlink", "ignore"}).Draw(t, "effect"),
+			LeavingDeletes: rapid.IntRange(0, 3).Draw(t, "leaving") == 0,
+		}
+		if s == 2 && rule.Effect == "hard" {
+			rule.Effect = "soft"
+		}
+		if s == 1 {
+			rule.Reads = rapid.IntRange(0, 4).Draw(t, "target") > 0
 		}
 		if s == 1 {
 			rule.Predict = func(fields []record.Value) ([]record.Value, error) {
@@ -117,6 +133,9 @@ func newWorld(t *rapid.T) *world {
 	}
 	for f := range wFields {
 		rule := FieldRule{Name: []string{"email", "name", "phone", "code", "owned"}[f], Type: record.Type{Kind: record.KindString}, Owner: None}
+		if f == wPhone {
+			rule.WriteOnce = rapid.IntRange(0, 4).Draw(t, "once") == 0
+		}
 		if f == wOwned {
 			rule.Owner = 0
 			rule.Ignore = rapid.Bool().Draw(t, "ignore")
@@ -178,9 +197,10 @@ func (w *world) act() {
 		w.systems[s][key] = row
 		w.log("%s inserts %s %v", w.rules.Systems[s].Name, key, row.fields)
 	case what == 3:
-		key := rapid.SampledFrom(keys).Draw(w.t, "row")
-		delete(w.systems[s], key)
-		w.log("%s deletes %s", w.rules.Systems[s].Name, key)
+		w.end(s, rapid.SampledFrom(keys).Draw(w.t, "row"))
+	case what == 4 && rapid.IntRange(0, 9).Draw(w.t, "map") == 0:
+		w.mapping[s]++
+		w.log("%s is mapped anew", w.rules.Systems[s].Name)
 	default:
 		key := rapid.SampledFrom(keys).Draw(w.t, "row")
 		row := w.systems[s][key]
@@ -206,6 +226,27 @@ func (w *world) begun(s int, m *Member) bool {
 	return false
 }
 
+// end deletes a row in one of the ways that there are, or brings it back.
+func (w *world) end(s int, key record.Key) {
+	row := w.systems[s][key]
+	name := w.rules.Systems[s].Name
+	row.at, row.version = w.now, row.version+1
+	switch how := rapid.IntRange(0, 5).Draw(w.t, "how"); {
+	case how == 0:
+		row.away = !row.away
+		w.log("%s %s is away: %v", name, key, row.away)
+	case how == 1:
+		row.bad = !row.bad
+		w.log("%s %s is bad: %v", name, key, row.bad)
+	case s == 2 && how < 5:
+		row.deleted = !row.deleted
+		w.log("%s %s says deleted: %v", name, key, row.deleted)
+	default:
+		delete(w.systems[s], key)
+		w.log("%s deletes %s", name, key)
+	}
+}
+
 func (w *world) has(s int, email string) bool {
 	if email == "" {
 		return false
@@ -217,6 +258,8 @@ func (w *world) has(s int, email string) bool {
 	}
 	return false
 }
+
+func (w *world) mapHash(s int) record.Hash { return record.HashText("m", strconv.Itoa(w.mapping[s])) }
 
 func (w *world) order(row *worldRow) string {
 	if !w.ordered {
@@ -230,10 +273,14 @@ func (w *world) observe(s int) []Observation {
 	var all []Observation
 	for _, key := range slices.Sorted(maps.Keys(w.systems[s])) {
 		row := w.systems[s][key]
-		all = append(all, Observation{
-			System: s, Key: key, Match: row.match(), Values: slices.Clone(row.fields[:]), InScope: true, Modified: row.at,
-			Order: w.order(row), RawHash: row.raw(), MapHash: record.HashText("m"),
-		})
+		o := Observation{
+			System: s, Key: key, Match: row.match(), Values: slices.Clone(row.fields[:]), InScope: !row.away, Deleted: row.deleted,
+			Modified: row.at, Order: w.order(row), RawHash: row.raw(), MapHash: w.mapHash(s),
+		}
+		if row.bad {
+			o.Bad = "not a number"
+		}
+		all = append(all, o)
 	}
 	for _, l := range w.links {
 		if m := l.Members[s]; m != nil && m.Key != "" && w.systems[s][m.Key] == nil {
@@ -264,12 +311,14 @@ func (w *world) bucket(up []int) *Bucket {
 		b.Complete[s] = true
 		b.Observations = append(b.Observations, w.observe(s)...)
 	}
+	w.replayed = 0
 	if w.ordered {
 		for _, o := range w.late {
 			// A row that nobody knows any more cannot be compared: such an
 			// observation is a hint, and whoever gets it reads the row again.
-			if w.member(o.System, o.Key) {
+			if w.member(o.System, o.Key) && o.MapHash == w.mapHash(o.System) {
 				b.Observations = append(b.Observations, o)
+				w.replayed++
 			}
 		}
 		w.late = nil
@@ -372,7 +421,7 @@ func (w *world) load(up []int) (busy bool) {
 // match. It reports whether it was carried out.
 func (w *world) pay(n int, p Payment, lost bool) bool {
 	rows := w.systems[p.System]
-	receipt := Receipt{Payment: p, Key: p.Key, MapHash: record.HashText("m"), Shown: true}
+	receipt := Receipt{Payment: p, Key: p.Key, MapHash: w.mapHash(p.System), Shown: true}
 	row := rows[p.Key]
 	switch p.Op {
 	case OpCreate:
@@ -392,6 +441,12 @@ func (w *world) pay(n int, p Payment, lost bool) bool {
 		receipt.Key = record.Key(w.unique("s"))
 		rows[receipt.Key] = row
 		lost = lost && email != ""
+	case OpSoft:
+		if row == nil || row.raw() != p.RawHash {
+			return false
+		}
+		row.deleted = true
+		row.version++
 	case OpDelete:
 		if row != nil && row.raw() != p.RawHash {
 			return false
@@ -406,6 +461,10 @@ func (w *world) pay(n int, p Payment, lost bool) bool {
 		if row == nil || row.raw() != p.RawHash {
 			return false
 		}
+	}
+	if p.Op == OpRestore {
+		row.deleted = false
+		row.version++
 	}
 	for _, f := range p.Fields {
 		w.write(p.System, row, f, p.Values[f])
