@@ -97,20 +97,7 @@ func TestWhatIsEncodedDecodesToTheSame(t *testing.T) {
 		builder := record.NewBuilder(record.NewSchema(fields...))
 		var want [][]record.Value
 		for range rapid.IntRange(0, 20).Draw(t, "rows") {
-			row := make([]record.Value, len(columns))
-			for i, c := range columns {
-				switch {
-				case rapid.IntRange(0, 4).Draw(t, "null") == 0:
-				case c.form.wire == wireList:
-					list := record.List{}
-					for range rapid.IntRange(0, 3).Draw(t, "elements") {
-						list = append(list, valueOf(t, c.form.elem))
-					}
-					row[i] = append(list, nil)
-				default:
-					row[i] = valueOf(t, c.form.wire)
-				}
-			}
+			row := rowOfValues(t, columns)
 			require.NoError(t, builder.Append(row, record.Mark{}))
 			want = append(want, row)
 		}
@@ -137,6 +124,24 @@ func TestWhatIsEncodedDecodesToTheSame(t *testing.T) {
 	})
 }
 
+func rowOfValues(t *rapid.T, columns []*column) []record.Value {
+	row := make([]record.Value, len(columns))
+	for i, c := range columns {
+		switch {
+		case rapid.IntRange(0, 4).Draw(t, "null") == 0:
+		case c.form.wire == wireList:
+			list := record.List{}
+			for range rapid.IntRange(0, 3).Draw(t, "elements") {
+				list = append(list, valueOf(t, c.form.elem))
+			}
+			row[i] = append(list, nil)
+		default:
+			row[i] = valueOf(t, c.form.wire)
+		}
+	}
+	return row
+}
+
 // encoded writes a batch as binary COPY.
 func encoded(t require.TestingT, columns []*column, batch *record.Batch) []byte {
 	l := &load{columns: columns, batches: []*record.Batch{batch}}
@@ -160,7 +165,7 @@ func TestAStreamThatIsCutShort(t *testing.T) {
 	builder := record.NewBuilder(record.NewSchema(columns[0].field))
 	require.NoError(t, builder.Append([]record.Value{int64(5)}, record.Mark{}))
 	stream := encoded(t, columns, builder.Flush())
-	for n := range len(stream) {
+	for n := range stream {
 		reader := newCopyReader(newRowReader(columns, false, false), func(*record.Batch) error { return nil })
 		_, err := reader.Write(stream[:n])
 		if err == nil {
