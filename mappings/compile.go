@@ -89,7 +89,7 @@ func (c *compilation) systems(objects map[string]Object) {
 			continue
 		}
 		formats, err := record.NewFormats(s.Formats)
-		if err != nil {
+		if err != nil && !c.def.faulty { // else Parse told it
 			c.fail(s.Pos, "", err.Error(), "")
 		}
 		side := &SystemMapping{

@@ -48,12 +48,22 @@ type program struct {
 	typ record.Type
 	// columns are the places of all names used, in ascending order.
 	columns []int
+	// textFn is all that the expression does where it only maps the text of
+	// one column, such as lower(trim(email)).
+	textFn func(string) string
+	// direct evaluates the whole expression without the virtual machine; nil
+	// where it needs one.
+	direct direct
 }
 
 // machine evaluates programs of one scope, one after the other, for one
 // goroutine. Names are read from places behind the variables of `let`, so that
 // a row is set once for all expressions over it and no map is filled.
-type machine struct{ vm vm.VM }
+type machine struct {
+	vm vm.VM
+	// stack has the arguments of calls in direct evaluation.
+	stack []any
+}
 
 func newMachine(s *record.Schema) *machine {
 	return &machine{vm: vm.VM{
@@ -74,11 +84,36 @@ func (m *machine) eval(p *program) (record.Value, error) {
 	if p.run == nil {
 		return m.value(p.column), nil
 	}
+	if p.textFn != nil {
+		if v, done := m.mapText(p); done {
+			return v, nil
+		}
+	}
+	if p.direct != nil {
+		out, err := m.runDirect(p.direct)
+		if err != nil {
+			return nil, explain(err)
+		}
+		return settle(out)
+	}
 	out, err := m.vm.Run(p.run, nil)
 	if err != nil {
 		return nil, explain(err)
 	}
 	return settle(out)
+}
+
+// mapText answers what needs no virtual machine.
+func (m *machine) mapText(p *program) (record.Value, bool) {
+	v := m.value(p.columns[0])
+	text, is := v.(string)
+	if !is {
+		return v, nothing(v)
+	}
+	if out := p.textFn(text); out != text {
+		return out, true
+	}
+	return v, true // the same value again costs no allocation
 }
 
 // truth runs a condition: NULL and absent count as not true.
@@ -177,7 +212,7 @@ func compileSource(source string, in scope) (*program, []exprError) {
 		slices.SortStableFunc(r.errors, func(a, b exprError) int { return a.from - b.from })
 		return nil, r.errors
 	}
-	p := &program{column: -1, typ: root.typ}
+	p := &program{column: -1, typ: root.typ, textFn: root.textFn, direct: root.direct}
 	for place := range r.used {
 		p.columns = append(p.columns, place)
 	}

@@ -84,7 +84,10 @@ func (r *rewriter) logic(and bool, left, right typed) typed {
 		decided := r.boolCall(test, testFn, held(), left.from)
 		return choose(decided, &ast.BoolNode{Value: !and}, r.node(name, fn, left.from, held(), right.node))
 	})
-	return typed{node: node, typ: record.Type{Kind: record.KindBool}, column: -1, from: left.from}
+	return typed{
+		node: node, typ: record.Type{Kind: record.KindBool}, column: -1, from: left.from,
+		direct: directLogic(left.direct, right.direct, !and),
+	}
 }
 
 func (r *rewriter) coalesce(left, right typed) typed {
@@ -95,7 +98,7 @@ func (r *rewriter) coalesce(left, right typed) typed {
 	node := r.hold(left.node, func(held func() ast.Node) ast.Node {
 		return choose(r.boolCall("\x00nothing", opNothing, held(), left.from), right.node, held())
 	})
-	return typed{node: node, typ: typ, column: -1, from: left.from}
+	return typed{node: node, typ: typ, column: -1, from: left.from, direct: directCoalesce(left.direct, right.direct)}
 }
 
 // commonType is the type of a value that is one or the other; nil is any.

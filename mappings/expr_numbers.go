@@ -1,6 +1,7 @@
 package mappings
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"math/bits"
@@ -280,6 +281,22 @@ func (n small) widen(scale int) (small, bool) {
 	}
 	mant, ok := mulInt(n.mant, tens[scale-n.scale])
 	return small{mant: mant, scale: scale}, ok
+}
+
+// compareSmall orders two numbers that fit into 64 bits.
+func compareSmall(a, b any) (int, bool) {
+	x, ok := smallOf(a)
+	if !ok {
+		return 0, false
+	}
+	y, ok := smallOf(b)
+	if !ok {
+		return 0, false
+	}
+	if x, y, ok = align(x, y); !ok {
+		return 0, false
+	}
+	return cmp.Compare(x.mant, y.mant), true
 }
 
 func addSmall(x, y small, minus bool) (small, bool) {

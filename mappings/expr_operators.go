@@ -140,6 +140,9 @@ func same(a, b any) bool {
 	if nothing(a) || nothing(b) {
 		return nothing(a) && nothing(b)
 	}
+	if c, ok := compareSmall(a, b); ok {
+		return c == 0
+	}
 	a, b = leaf(a), leaf(b)
 	if record.Equal(a, b) {
 		return true
@@ -153,6 +156,9 @@ func same(a, b any) bool {
 
 // order compares two values that have an order together.
 func order(a, b any) (int, error) {
+	if c, ok := compareSmall(a, b); ok {
+		return c, nil
+	}
 	a, b = leaf(a), leaf(b)
 	x, y, ok := meet(a, b)
 	if !ok {

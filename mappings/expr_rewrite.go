@@ -43,6 +43,10 @@ type typed struct {
 	lit   record.Value
 	isLit bool
 	from  int
+	// textFn is what a chain of functions makes of the text of one column.
+	textFn func(string) string
+	// direct evaluates the node without the virtual machine; nil if it cannot.
+	direct direct
 }
 
 func (t typed) isNil() bool { return t.isLit && t.lit == nil }
@@ -57,7 +61,9 @@ func (r *rewriter) failAt(from int, message, hint string) typed {
 }
 
 func literal(v record.Value, from int) typed {
-	t := typed{lit: v, isLit: true, column: -1, from: from, typ: record.Type{Kind: record.KindOf(v)}}
+	t := typed{
+		lit: v, isLit: true, column: -1, from: from, typ: record.Type{Kind: record.KindOf(v)}, direct: directLiteral(v),
+	}
 	switch b := v.(type) {
 	case nil:
 		t.node = &ast.NilNode{}
@@ -153,7 +159,7 @@ func (r *rewriter) columnAt(place, from int) typed {
 	r.used[place] = true
 	return typed{
 		node: &ast.IdentifierNode{Value: columnName(place)}, column: place, from: from,
-		typ: r.scope.schema.Fields[place].Type,
+		typ: r.scope.schema.Fields[place].Type, direct: directColumn(place),
 	}
 }
 
@@ -294,23 +300,20 @@ func (r *rewriter) hold(value ast.Node, body func(held func() ast.Node) ast.Node
 }
 
 func (r *rewriter) conditional(n *ast.ConditionalNode) typed {
-	cond, yes, no := r.condition(n.Cond), r.rewrite(n.Exp1), r.rewrite(n.Exp2)
+	cond, yes, no := r.rewrite(n.Cond), r.rewrite(n.Exp1), r.rewrite(n.Exp2)
+	r.wantBool(cond)
 	typ, ok := commonType(yes, no)
 	if !ok {
 		return r.failAt(no.from, fmt.Sprintf("is %s, and the other way out is %s", kindWords(no.typ.Kind), kindWords(yes.typ.Kind)), "")
 	}
-	return typed{node: choose(cond, yes.node, no.node), typ: typ, column: -1, from: cond.Location().From}
+	return typed{
+		node: choose(r.truthNode(cond.node, cond.from), yes.node, no.node), typ: typ, column: -1, from: cond.from,
+		direct: directChoice(cond.direct, yes.direct, no.direct),
+	}
 }
 
 func choose(cond, yes, no ast.Node) ast.Node {
 	return &ast.ConditionalNode{Cond: cond, Exp1: yes, Exp2: no}
-}
-
-// condition rewrites a node that must be true or false and makes NULL false.
-func (r *rewriter) condition(n ast.Node) ast.Node {
-	t := r.rewrite(n)
-	r.wantBool(t)
-	return r.truthNode(t.node, t.from)
 }
 
 func (r *rewriter) wantBool(t typed) {
@@ -334,11 +337,12 @@ func (r *rewriter) boolCall(name string, fn function, n ast.Node, from int) ast.
 func (r *rewriter) array(n *ast.ArrayNode) typed {
 	from := n.Location().From
 	nodes := make([]ast.Node, len(n.Nodes))
+	elems := make([]typed, len(n.Nodes))
 	list := make(record.List, 0, len(n.Nodes))
 	elem := record.Type{Kind: record.Any}
 	for i, node := range n.Nodes {
 		t := r.rewrite(node)
-		nodes[i] = t.node
+		nodes[i], elems[i] = t.node, t
 		if i == 0 || elem.Kind == t.typ.Kind {
 			elem = t.typ
 		} else {
@@ -350,9 +354,11 @@ func (r *rewriter) array(n *ast.ArrayNode) typed {
 	}
 	typ := record.Type{Kind: record.KindList, Elem: elem.Kind}
 	if len(list) == len(nodes) {
-		return typed{node: &ast.ConstantNode{Value: list}, typ: typ, column: -1, lit: list, isLit: true, from: from}
+		return typed{
+			node: &ast.ConstantNode{Value: list}, typ: typ, column: -1, lit: list, isLit: true, from: from, direct: directLiteral(list),
+		}
 	}
-	return typed{node: &ast.ArrayNode{Nodes: nodes}, typ: typ, column: -1, from: from}
+	return typed{node: &ast.ArrayNode{Nodes: nodes}, typ: typ, column: -1, from: from, direct: directList(elems)}
 }
 
 func (r *rewriter) object(n *ast.MapNode) typed {
@@ -390,7 +396,7 @@ func (r *rewriter) apply(from int, typ record.Type, name string, fn function, ar
 	for i, a := range args {
 		nodes[i] = a.node
 	}
-	return typed{node: r.node(name, fn, from, nodes...), typ: typ, column: -1, from: from}
+	return typed{node: r.node(name, fn, from, nodes...), typ: typ, column: -1, from: from, direct: directCall(fn, args)}
 }
 
 // special calls a function that was made for this one place.

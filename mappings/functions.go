@@ -26,6 +26,8 @@ type helper struct {
 	// they are its result.
 	nulls bool
 	call  function
+	// text is all of the function, where it maps a text to a text.
+	text func(string) string
 	// make gives the call and the type for literal arguments, where they
 	// decide; nil leaves both to call and gives.
 	make func(args []typed) (function, record.Type, error)
@@ -48,6 +50,9 @@ var functionTable = sync.OnceValue(func() map[string]*helper {
 		for i := range group.helpers {
 			h := &group.helpers[i]
 			h.group = group.title
+			if h.text != nil && h.call == nil {
+				h.call = onText(h.text)
+			}
 			if h.call != nil && !h.nulls {
 				h.call = nullable(h.call)
 			}
@@ -131,7 +136,9 @@ func (r *rewriter) call(n *ast.CallNode) typed {
 		return typed{node: &ast.NilNode{}, column: -1, from: from}
 	}
 	if h.make == nil {
-		return r.apply(from, h.result(), "\x00!"+h.name, h.call, args...)
+		t := r.apply(from, h.result(), "\x00!"+h.name, h.call, args...)
+		t.textFn = h.chained(args)
+		return t
 	}
 	fn, typ, err := h.make(args)
 	if err != nil {
@@ -141,6 +148,23 @@ func (r *rewriter) call(n *ast.CallNode) typed {
 		fn = nullable(fn)
 	}
 	return r.special(from, typ, fn, args...)
+}
+
+// chained puts the function behind those of its argument, where all of them
+// only map the text of one column.
+func (h *helper) chained(args []typed) func(string) string {
+	if h.text == nil || len(args) != 1 || args[0].typ.Kind != record.KindString {
+		return nil
+	}
+	inner, outer := args[0].textFn, h.text
+	switch {
+	case args[0].column >= 0:
+		return outer
+	case inner != nil:
+		return func(s string) string { return outer(inner(s)) }
+	default:
+		return nil
+	}
 }
 
 func (h *helper) result() record.Type {

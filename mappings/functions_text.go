@@ -14,21 +14,21 @@ import (
 func textHelpers() []helper {
 	return []helper{
 		{
-			name: "lower", params: []string{"text"}, gives: "string", call: onText(strings.ToLower),
+			name: "lower", params: []string{"text"}, gives: "string", text: strings.ToLower,
 			doc:      "The text in small letters.",
 			examples: []example{{`lower("Bob@X.com")`, "bob@x.com"}, {`lower(nothing)`, "NULL"}},
 		},
 		{
-			name: "upper", params: []string{"text"}, gives: "string", call: onText(strings.ToUpper),
+			name: "upper", params: []string{"text"}, gives: "string", text: strings.ToUpper,
 			doc: "The text in capital letters.", examples: []example{{`upper("de")`, "DE"}},
 		},
 		{
-			name: "trim", params: []string{"text", "chars?"}, gives: "string", call: trim,
+			name: "trim", params: []string{"text", "chars?"}, gives: "string", call: trim, text: strings.TrimSpace,
 			doc:      "The text without white space, or without the given characters, at both ends.",
 			examples: []example{{`trim("  Ada ")`, "Ada"}, {`trim("--7--", "-")`, "7"}},
 		},
 		{
-			name: "nfc", params: []string{"text"}, gives: "string", call: onText(norm.NFC.String),
+			name: "nfc", params: []string{"text"}, gives: "string", text: norm.NFC.String,
 			doc:      "The text with its accents composed (Unicode NFC). Comparing does that by itself.",
 			examples: []example{{`nfc("e\u0301")`, "é"}},
 		},
