@@ -189,7 +189,7 @@ func (r *rewriter) comparison(operator string, left, right typed, from int) type
 	}
 	fn := comparisonOf(operator)
 	if !right.isLit {
-		return r.apply(left.from, result, "\x00"+operator, fn, left, right)
+		return r.apply(left.from, result, "\x00"+operator, fn.function(), left, right)
 	}
 	lit := right.lit
 	if s, is := lit.(string); is && left.typ.Kind != record.KindString && left.typ.Kind != record.Any && left.typ.Kind != record.KindJSON {

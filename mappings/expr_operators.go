@@ -93,14 +93,21 @@ func logic(left, right any, decides bool) (any, error) {
 	return nil, faultf("expected true or false, got %s", kindName(right))
 }
 
-// opEqual and its neighbours compare by meaning; all but != give NULL where an
+// comparison compares two operands by meaning; all but != give NULL where an
 // operand is NULL.
-func comparisonOf(operator string) function {
+type comparison func(a, b any) (any, error)
+
+func comparisonOf(operator string) comparison {
 	switch operator {
 	case "!=":
-		return func(args ...any) (any, error) { return !same(args[0], args[1]), nil }
+		return func(a, b any) (any, error) { return !same(a, b), nil }
 	case "==":
-		return nullable(func(args ...any) (any, error) { return same(args[0], args[1]), nil })
+		return func(a, b any) (any, error) {
+			if nothing(a) || nothing(b) {
+				return void(a, b), nil
+			}
+			return same(a, b), nil
+		}
 	case "<":
 		return ordered(func(c int) bool { return c < 0 })
 	case "<=":
@@ -112,25 +119,40 @@ func comparisonOf(operator string) function {
 	}
 }
 
-func ordered(holds func(int) bool) function {
-	return nullable(func(args ...any) (any, error) {
-		c, err := order(args[0], args[1])
+func ordered(holds func(int) bool) comparison {
+	return func(a, b any) (any, error) {
+		if nothing(a) || nothing(b) {
+			return void(a, b), nil
+		}
+		c, err := order(a, b)
 		return err == nil && holds(c), err
-	})
+	}
+}
+
+// void is the result of operands of which one is NULL or absent.
+func void(a, b any) any {
+	if record.IsMissing(a) || record.IsMissing(b) {
+		return record.Missing
+	}
+	return nil
+}
+
+func (c comparison) function() function {
+	return func(args ...any) (any, error) { return c(args[0], args[1]) }
 }
 
 // withLiteral is a comparison whose right side is known.
-func withLiteral(operator string, fn function, lit record.Value) function {
+func withLiteral(operator string, c comparison, lit record.Value) function {
 	text, isText := lit.(string)
 	if !isText || operator != "==" && operator != "!=" {
-		return func(args ...any) (any, error) { return fn(args[0], lit) }
+		return func(args ...any) (any, error) { return c(args[0], lit) }
 	}
 	equal := operator == "=="
 	return func(args ...any) (any, error) {
 		if s, is := args[0].(string); is {
 			return (s == text || record.Equal(s, text)) == equal, nil
 		}
-		return fn(args[0], lit)
+		return c(args[0], lit)
 	}
 }
 
