@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// delta: a hundredth of the table changed since the last run.
+func delta() workload {
+	turn := 0
+	return workload{
+		name: "delta", about: "10,000 changed rows of a table, found by a cursor",
+		rows: 1_000_000, bar: bar{1.5, secondsAtMost}, again: true,
+		sync: `
+systems:
+  source: {connector: postgres, url: "${SOURCE_URL}", object: source, changes: cursor, modified: updated_at, sweep: 24h, role: source}
+  target: {connector: postgres, url: "${TARGET_URL}", object: target, role: target}
+match: id
+same: all
+deletes: {effect: ignore}
+`,
+		setup: func(ctx context.Context, p *place) error {
+			if err := people().makePair(ctx, p); err != nil {
+				return err
+			}
+			return execute(ctx, p.source, "create index on source (updated_at)", "vacuum analyze source")
+		},
+		reset: func(ctx context.Context, p *place) error {
+			turn++
+			return execute(ctx, p.source, fmt.Sprintf(
+				"update source set age = age + 1, updated_at = clock_timestamp() where id %% greatest(%d / 10000, 1) = %d", p.rows, turn))
+		},
+		verify: func(ctx context.Context, p *place, _ bool) error {
+			return p.same(ctx, peopleRaw, "source", peopleRaw, "target")
+		},
+	}
+}
+
+const twoWaySync = `
+systems:
+  left:  {connector: postgres, url: "${SOURCE_URL}", object: source}
+  right: {connector: postgres, url: "${TARGET_URL}", object: target}
+match: id
+same: all
+conflicts: {resolve: [{priority: [left, right]}]}
+first_sync: {prefer: {system_wins: left}, only_here: create}
+`
+
+func makeTwins(ctx context.Context, p *place) error {
+	if err := people().make(ctx, p.source, "source", p.rows); err != nil {
+		return err
+	}
+	return people().make(ctx, p.target, "target", p.rows)
+}
+
+func sameTwins(ctx context.Context, p *place, _ bool) error {
+	return p.same(ctx, peopleRaw, "source", peopleRaw, "target")
+}
+
+func twoWayFirst() workload {
+	return workload{
+		name: "two-way-first", about: "two full tables that already agree meet for the first time, both ways, SQLite ledger",
+		rows: 1_000_000, bar: bar{40_000, recordsPerSecond}, sync: twoWaySync, records: 1,
+		setup: makeTwins, verify: sameTwins,
+	}
+}
+
+// twoWayDelta: a tenth of the records is edited, half of them on each side,
+// and one edit in a hundred has another one of the same field against it.
+func twoWayDelta() workload {
+	turn := 0
+	return workload{
+		name: "two-way-delta", about: "edits on both sides, 1 % in conflict, settled by policy; records are the edits",
+		rows: 1_000_000, bar: bar{42_000, recordsPerSecond}, sync: twoWaySync, again: true, records: 0.1,
+		setup: makeTwins,
+		reset: func(ctx context.Context, p *place) error {
+			turn++
+			edit := "update %s set age = age + %d where id %% 20 = %d"
+			if err := execute(ctx, p.source, fmt.Sprintf(edit, "source", 1, turn%20)); err != nil {
+				return err
+			}
+			return execute(ctx, p.target, fmt.Sprintf(edit, "target", 2, (turn+10)%20),
+				fmt.Sprintf("update target set age = age + 3 where id %% 2000 = %d", turn%20))
+		},
+		verify: sameTwins,
+	}
+}
