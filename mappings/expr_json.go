@@ -13,6 +13,15 @@ func opPath(v any, keys []string) (any, error) {
 		if nothing(v) {
 			return v, nil
 		}
+		if text, is := v.(record.JSON); is {
+			if member, found, ok := jsonMember(string(text), key); ok {
+				if !found {
+					return record.Missing, nil
+				}
+				v = jsonValue(member)
+				continue
+			}
+		}
 		v = open(v)
 		m, is := v.(map[string]any)
 		if !is {
@@ -28,6 +37,104 @@ func opPath(v any, keys []string) (any, error) {
 		v = member
 	}
 	return v, nil
+}
+
+// jsonMember finds a member in the text of an object without decoding all of
+// it. ok is false for anything but canonical JSON and plain names, which then
+// take the slow way.
+func jsonMember(text, key string) (value string, found, ok bool) {
+	if len(text) < 2 || text[0] != '{' || strings.ContainsAny(key, "\\\"") {
+		return "", false, false
+	}
+	if text[1] == '}' {
+		return "", false, true
+	}
+	for at := 1; ; {
+		name := jsonEnd(text, at)
+		if name < 0 || text[at] != '"' || name >= len(text) || text[name] != ':' {
+			return "", false, false
+		}
+		end := jsonEnd(text, name+1)
+		if end < 0 || end >= len(text) {
+			return "", false, false
+		}
+		raw := text[at+1 : name-1]
+		if raw == key {
+			return text[name+1 : end], true, true
+		}
+		if strings.IndexByte(raw, '\\') >= 0 {
+			return "", false, false
+		}
+		switch text[end] {
+		case ',':
+			at = end + 1
+		case '}':
+			return "", false, end == len(text)-1
+		default:
+			return "", false, false
+		}
+	}
+}
+
+// jsonEnd gives the place behind the value that begins at a place, or -1.
+func jsonEnd(text string, at int) int {
+	depth := 0
+	for i := at; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			if i = stringEnd(text, i); i < 0 {
+				return -1
+			}
+			if depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ':':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// stringEnd gives the place of the quote that ends a string, or -1.
+func stringEnd(text string, at int) int {
+	for i := at + 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return -1
+}
+
+// jsonValue gives a value of JSON text; objects, arrays and what needs care
+// stay text until they are looked into.
+func jsonValue(text string) any {
+	switch {
+	case text == "null":
+		return nil
+	case text == "true":
+		return true
+	case text == "false":
+		return false
+	case len(text) >= 2 && text[0] == '"' && strings.IndexByte(text, '\\') < 0:
+		return text[1 : len(text)-1]
+	case text != "" && (text[0] == '{' || text[0] == '['):
+		return record.JSON(text)
+	}
+	return open(record.JSON(text))
 }
 
 // opAt reads one element by its place (negative: from the end) or one member

@@ -173,7 +173,7 @@ func same(a, b any) bool {
 		return false
 	}
 	x, y, ok := meet(a, b)
-	return ok && record.Equal(x, y)
+	return ok && record.Compare(x, y) == 0
 }
 
 // order compares two values that have an order together.
@@ -181,9 +181,9 @@ func order(a, b any) (int, error) {
 	if c, ok := compareSmall(a, b); ok {
 		return c, nil
 	}
-	a, b = leaf(a), leaf(b)
+	a, b = leaf(open(a)), leaf(open(b))
 	x, y, ok := meet(a, b)
-	if !ok {
+	if !ok || record.KindOf(x) == record.KindJSON {
 		return 0, faultf("%s and %s have no order", kindName(a), kindName(b))
 	}
 	return record.Compare(x, y), nil
