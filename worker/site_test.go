@@ -59,6 +59,11 @@ func (l *lockedBuffer) String() string {
 // newSite starts an engine in a fresh folder.
 func newSite(t *testing.T, definition string) *site {
 	t.Helper()
+	return newSiteWith(t, definition, engine.Options{})
+}
+
+func newSiteWith(t *testing.T, definition string, options engine.Options) *site {
+	t.Helper()
 	for _, name := range []string{"TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_NAMESPACE"} {
 		t.Setenv(name, "")
 		require.NoError(t, os.Unsetenv(name))
@@ -73,7 +78,8 @@ func newSite(t *testing.T, definition string) *site {
 	})
 	require.NoError(t, err)
 	s.house = house
-	s.engine, err = engine.Connect(t.Context(), engine.Options{State: house.Config.State, NoUI: true})
+	options.State, options.NoUI = house.Config.State, true
+	s.engine, err = engine.Connect(t.Context(), options)
 	require.NoError(t, err)
 	w := worker.New(s.engine.Client(), house)
 	require.NoError(t, w.Start())

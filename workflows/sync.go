@@ -65,17 +65,20 @@ func Sync(ctx workflow.Context, state State) error {
 		if err := m.work(ctx); err != nil {
 			return err
 		}
+		m.hear(ctx)
+		// While an Update waits, its run must come first; the next turn asks again.
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && len(m.decisions) == 0 && workflow.AllHandlersFinished(ctx) {
+			return m.continueAsNew(ctx)
+		}
 		if m.idle() {
 			if err := m.review(ctx); err != nil {
 				return err
 			}
+			m.hear(ctx)
 			if m.nothingLeft() && workflow.AllHandlersFinished(ctx) {
 				return nil
 			}
 			m.wait(ctx)
-		}
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && m.idle() {
-			return m.continueAsNew(ctx)
 		}
 	}
 }
@@ -133,6 +136,15 @@ func on[T any](ctx workflow.Context, signal string, take func(T), nudge func(wor
 			nudge(ctx)
 		}
 	})
+}
+
+// hear lets every signal that has arrived into the queues. Without it a signal
+// that came together with the answer of a step would still be on its way to
+// them when the Sync ends, and be lost.
+func (m *mind) hear(ctx workflow.Context) {
+	heard := workflow.NewChannel(ctx)
+	workflow.Go(ctx, func(workflow.Context) { heard.Close() }) // runs after all that wait already
+	heard.Receive(ctx, nil)
 }
 
 func (m *mind) nudge(workflow.Context) { m.wake.SendAsync(true) }
@@ -314,9 +326,6 @@ func (m *mind) review(ctx workflow.Context) error {
 }
 
 func (m *mind) continueAsNew(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
-		return err
-	}
 	for _, t := range m.queue {
 		m.state.Queue = append(m.state.Queue, t.ask)
 	}

@@ -47,6 +47,9 @@ type Options struct {
 	TemporalPort, UIPort int
 	// NoUI leaves the Web UI out of an engine started here.
 	NoUI bool
+	// LongHistory is the number of events after which a workflow is told to continue
+	// as new; 0 for Temporal's own number. Tests lower it.
+	LongHistory int
 
 	// Logger hears what the client says; nil for nobody.
 	Logger *slog.Logger

@@ -78,7 +78,7 @@ func (e *embedded) listen(ctx context.Context, o Options, db *config.SQL, r *rec
 	if err != nil {
 		return err
 	}
-	if e.server, err = startServer(e.dir, o.Host, p, db); err != nil {
+	if e.server, err = startServer(e.dir, o.Host, p, db, settings(o.LongHistory)); err != nil {
 		return err
 	}
 	r.Address = address(o.Host, p.temporal)

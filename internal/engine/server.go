@@ -20,8 +20,8 @@ import (
 
 // settings of the running server. The keys are typed because the server ignores
 // unknown names in silence.
-func settings() dynamicconfig.StaticClient {
-	return dynamicconfig.StaticClient{
+func settings(longHistory int) dynamicconfig.StaticClient {
+	s := dynamicconfig.StaticClient{
 		// At its default of 20 polls a second each hand-over from one queue to the next
 		// waits up to 50 ms, and a signal reaches its activity after 262 ms.
 		dynamicconfig.TransferProcessorMaxPollRPS.Key():   2000,
@@ -39,6 +39,10 @@ func settings() dynamicconfig.StaticClient {
 		// The version check calls a server on the Internet.
 		dynamicconfig.EnableServerVersionCheck.Key(): false,
 	}
+	if longHistory > 0 {
+		s[dynamicconfig.HistoryCountSuggestContinueAsNew.Key()] = longHistory
+	}
+	return s
 }
 
 // server is a Temporal server in this process.
@@ -48,7 +52,7 @@ type server struct {
 }
 
 // startServer runs a server on the database and returns when its services listen.
-func startServer(dir, host string, p ports, db *config.SQL) (*server, error) {
+func startServer(dir, host string, p ports, db *config.SQL, tuned dynamicconfig.Client) (*server, error) {
 	file, err := openLog(dir)
 	if err != nil {
 		return nil, err
@@ -62,7 +66,7 @@ func startServer(dir, host string, p ports, db *config.SQL) (*server, error) {
 	done := make(chan result, 1)
 	go func() {
 		var r result
-		if r.server, r.err = temporal.NewServer(options(serverConfig(host, p, db), p, host, logger)...); r.err == nil {
+		if r.server, r.err = temporal.NewServer(options(serverConfig(host, p, db), p, host, logger, tuned)...); r.err == nil {
 			r.err = r.server.Start()
 		}
 		done <- r
@@ -94,7 +98,7 @@ func (s *server) stop() error {
 	return nil
 }
 
-func options(c *config.Config, p ports, host string, logger serverLog) []temporal.ServerOption {
+func options(c *config.Config, p ports, host string, logger serverLog, tuned dynamicconfig.Client) []temporal.ServerOption {
 	at := func(host string, port int) static.Hosts {
 		return static.SingleLocalHost(address(host, port))
 	}
@@ -111,7 +115,7 @@ func options(c *config.Config, p ports, host string, logger serverLog) []tempora
 		temporal.WithLogger(logger),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return authorization.NewNoopClaimMapper() }),
-		temporal.WithDynamicConfigClient(settings()),
+		temporal.WithDynamicConfigClient(tuned),
 	}
 }
 

@@ -26,7 +26,7 @@ func TestServerThatCannotListenIsAnError(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = l.Close() })
 		*port(&p) = l.Addr().(*net.TCPAddr).Port
-		_, err = startServer(dir, "127.0.0.1", p, db)
+		_, err = startServer(dir, "127.0.0.1", p, db, settings(0))
 		require.ErrorContains(t, err, "address already in use", name)
 	}
 }
