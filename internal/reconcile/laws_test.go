@@ -181,9 +181,17 @@ func (w *world) nothingLost(b *Bucket, out *Outcome) {
 		old[l.ID] = l
 	}
 	observed := map[ref]*Observation{}
+	orders := map[ref]string{}
+	for _, l := range b.Links {
+		for s, m := range l.Members {
+			if m != nil {
+				orders[ref{s, m.Key}] = m.Order
+			}
+		}
+	}
 	for i, o := range b.Observations {
 		at := ref{o.System, o.Key}
-		if known := observed[at]; known == nil || later(&b.Observations[i], known) {
+		if known := observed[at]; known == nil || later(&b.Observations[i], known, orders[at]) {
 			observed[at] = &b.Observations[i]
 		}
 	}

@@ -100,7 +100,7 @@ func (r *resolver) gather() {
 			p.obs = o
 		default:
 			r.count(o.System, endIgnored, 1)
-			if later(o, p.obs) {
+			if later(o, p.obs, p.order(at)) {
 				p.obs = o
 			}
 		}
@@ -121,14 +121,20 @@ func (r *resolver) gather() {
 
 // outdates reports whether the row is known in a later state than observed.
 func (p *place) outdates(at ref, o *Observation) bool {
-	order := ""
+	order := p.order(at)
+	return order != "" && o.Order != "" && o.Order < order
+}
+
+// order is the row's as it is known.
+func (p *place) order(at ref) string {
 	switch {
 	case p.link != nil:
-		order = p.link.Members[at.system].Order
+		return p.link.Members[at.system].Order
 	case p.loose != nil:
-		order = p.loose.Order
+		return p.loose.Order
+	default:
+		return ""
 	}
-	return order != "" && o.Order != "" && o.Order < order
 }
 
 // receive takes one observation to its link, or to those whose link is to be
@@ -209,13 +215,18 @@ func seenBefore(m *Member, o *Observation) freshness {
 
 // later decides which of two observations of one row counts, in any order of
 // arrival: the source's order, then a row that is there over one that is not
-// (the next read finds out), then its own time, then anything repeatable.
-func later(a, b *Observation) bool {
+// (the next read finds out), unless it is only there as it was known to be,
+// then its own time, then anything repeatable.
+func later(a, b *Observation, known string) bool {
 	if a.Order != "" && b.Order != "" && a.Order != b.Order {
 		return a.Order > b.Order
 	}
 	if a.Gone != b.Gone {
-		return b.Gone
+		there := a
+		if a.Gone {
+			there = b
+		}
+		return a.Gone == (known != "" && there.Order == known)
 	}
 	if a.Modified != b.Modified {
 		return a.Modified > b.Modified
