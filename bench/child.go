@@ -198,12 +198,25 @@ func (m *measured) time(t task, do func() error) error {
 		if err := pprof.StartCPUProfile(f); err != nil {
 			return err
 		}
-		defer pprof.StopCPUProfile()
+		defer func() {
+			pprof.StopCPUProfile()
+			saveHeap(name + ".heap")
+		}()
 	}
 	cpu, start := cpuSeconds(), time.Now()
 	err := do()
 	m.Seconds, m.CPUSeconds = time.Since(start).Seconds(), cpuSeconds()-cpu
 	return err
+}
+
+// saveHeap keeps what was allocated over the process's life (-sample_index=alloc_space).
+func saveHeap(name string) {
+	f, err := os.Create(name) //nolint:gosec // the folder of the command line
+	if err != nil {
+		return
+	}
+	_ = pprof.Lookup("allocs").WriteTo(f, 0)
+	_ = f.Close()
 }
 
 func cpuSeconds() float64 {

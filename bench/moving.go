@@ -56,6 +56,17 @@ func makeTwins(ctx context.Context, p *place) error {
 	return people().make(ctx, p.target, "target", p.rows)
 }
 
+// A cursor finds the edits; when a record was touched is each side's own.
+const twoWayCursorSync = `
+systems:
+  left:  {connector: postgres, url: "${SOURCE_URL}", object: source, changes: cursor, modified: updated_at, sweep: 24h}
+  right: {connector: postgres, url: "${TARGET_URL}", object: target, changes: cursor, modified: updated_at, sweep: 24h}
+match: id
+same: {except: [updated_at]}
+conflicts: {resolve: [{priority: [left, right]}]}
+first_sync: {prefer: {system_wins: left}, only_here: create}
+`
+
 func sameTwins(ctx context.Context, p *place, _ bool) error {
 	return p.same(ctx, peopleRaw, "source", peopleRaw, "target")
 }
@@ -74,17 +85,28 @@ func twoWayDelta() workload {
 	turn := 0
 	return workload{
 		name: "two-way-delta", about: "edits on both sides, 1 % in conflict, settled by policy; records are the edits",
-		rows: 1_000_000, bar: bar{42_000, recordsPerSecond}, sync: twoWaySync, again: true, records: 0.1,
-		setup: makeTwins,
+		rows: 1_000_000, bar: bar{42_000, recordsPerSecond}, sync: twoWayCursorSync, again: true, records: 0.1,
+		setup: func(ctx context.Context, p *place) error {
+			if err := makeTwins(ctx, p); err != nil {
+				return err
+			}
+			if err := execute(ctx, p.source, "create index on source (updated_at)"); err != nil {
+				return err
+			}
+			return execute(ctx, p.target, "create index on target (updated_at)")
+		},
 		reset: func(ctx context.Context, p *place) error {
 			turn++
-			edit := "update %s set age = age + %d where id %% 20 = %d"
+			edit := "update %s set age = age + %d, updated_at = clock_timestamp() where id %% 20 = %d"
 			if err := execute(ctx, p.source, fmt.Sprintf(edit, "source", 1, turn%20)); err != nil {
 				return err
 			}
 			return execute(ctx, p.target, fmt.Sprintf(edit, "target", 2, (turn+10)%20),
-				fmt.Sprintf("update target set age = age + 3 where id %% 2000 = %d", turn%20))
+				fmt.Sprintf("update target set age = age + 3, updated_at = clock_timestamp() where id %% 2000 = %d", turn%20))
 		},
-		verify: sameTwins,
+		verify: func(ctx context.Context, p *place, _ bool) error {
+			const columns = "id, email, name, city, age, balance, active, score, born"
+			return p.same(ctx, columns, "source", columns, "target")
+		},
 	}
 }
