@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
@@ -86,9 +87,9 @@ func (a *app) run(ctx context.Context, name string, ask workflows.Ask, detach bo
 	if _, err := a.openEngine(ctx); err != nil {
 		return err
 	}
-	started, err := worker.Ask(ctx, a.client(), name, ask)
+	started, err := a.start(ctx, name, ask)
 	if err != nil {
-		return fmt.Errorf("start the run of %s: %w", name, plainError(err))
+		return err
 	}
 	if detach {
 		a.screen.say("%s is on its way: %s", started.WorkflowID, a.engine.WorkflowURL(started.WorkflowID, started.RunID))
@@ -96,6 +97,27 @@ func (a *app) run(ctx context.Context, name string, ask workflows.Ask, detach bo
 	}
 	return a.await(ctx, started)
 }
+
+// start asks for a run. A Sync does one thing at a time, so that it may take a
+// while until the run is on its way.
+func (a *app) start(ctx context.Context, name string, ask workflows.Ask) (workflows.Started, error) {
+	quiet := time.AfterFunc(patience, func() {
+		before := "another run"
+		if runs, err := a.house.Ledger.Runs(ctx, name, 1); err == nil && len(runs) > 0 {
+			before = runs[0].ID
+		}
+		a.screen.note("%s is going on; this run comes after it", before)
+	})
+	defer quiet.Stop()
+	started, err := worker.Ask(ctx, a.client(), name, ask)
+	if err != nil {
+		return started, fmt.Errorf("start the run of %s: %w", name, plainError(err))
+	}
+	return started, nil
+}
+
+// patience is how long a person waits without being told for what.
+const patience = 3 * time.Second
 
 // await follows a run to its end and tells how it ended.
 func (a *app) await(ctx context.Context, started workflows.Started) error {

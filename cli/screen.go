@@ -71,6 +71,9 @@ func (s *screen) question(ctx context.Context, text string) (string, error) {
 	return "", &exitError{code: exitInterrupted, err: errors.New("nothing was decided")}
 }
 
+// write puts text on the screen as it is; a screen that went away shows nothing.
+func (s *screen) write(text string) { _, _ = io.WriteString(s.err, text) }
+
 // note prints a line of progress.
 func (s *screen) note(format string, args ...any) {
 	fmt.Fprintf(s.err, format+"\n", args...)

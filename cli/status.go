@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -135,7 +136,7 @@ func (a *app) showStatus(st syncStatus) {
 		s.say("  %s", s.yellow(count(st.Quarantined, "quarantined record")))
 	}
 	for _, system := range sortedKeys(st.Paused) {
-		s.say("  %s", s.yellow("paused "+system+": "+st.Paused[system]))
+		s.say("  %s", s.yellow(strings.TrimSpace("paused "+system)+": "+st.Paused[system]))
 	}
 }
 

@@ -20,7 +20,9 @@ func New(c client.Client, h *House) worker.Worker {
 	w := worker.New(c, workflows.TaskQueue, worker.Options{
 		Identity:                           identity(),
 		MaxConcurrentActivityExecutionSize: 16,
-		Interceptors:                       []interceptor.WorkerInterceptor{&logging{sessions: h.Sessions, log: h.logger()}},
+		// Progress is shown from heartbeats; the default is most of their timeout.
+		MaxHeartbeatThrottleInterval: 2 * time.Second,
+		Interceptors:                 []interceptor.WorkerInterceptor{&logging{sessions: h.Sessions, log: h.logger()}},
 	})
 	Register(w, c, h)
 	return w
