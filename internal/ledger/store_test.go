@@ -37,8 +37,9 @@ func TestOpenRefusesOtherAddresses(t *testing.T) {
 
 // Nothing of a closed ledger is left running, and an opened one is as it was,
 // in odd folders too.
+//
+//nolint:paralleltest // it counts goroutines, and others have theirs
 func TestALedgerOutlivesItsProcess(t *testing.T) {
-	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a #folder? with 100% room", "ledger.db")
 	scope := people()
 	func() {
