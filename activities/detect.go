@@ -18,8 +18,10 @@ const (
 	partitionRows = 50_000
 	// maxPartitions bounds the partitions of one system.
 	maxPartitions = 48
-	// groupRows is about how many records of one system a group has.
-	groupRows = 50_000
+	// groupRows is about how many records of one system a group has. Two groups
+	// in flight are what a run has in memory: a record of ten fields costs some
+	// 3 KB there with its link, its bases and what was decided.
+	groupRows = 16_000
 	// maxGroups bounds the groups.
 	maxGroups = 64
 	// smallTable is up to how many rows a cursor's run lists all keys, so that
