@@ -148,8 +148,7 @@ func (s *SystemMapping) generated(name string) bool {
 }
 
 // sameNames lists the fields of `same`. `all` are the columns of the systems
-// that are read, or of the first of them that is only a source; every system
-// must have them.
+// that are read, less those that rows name; every system must have them.
 func (c *compilation) sameNames() []Text {
 	if !c.def.Same.All {
 		return c.def.Same.Names
@@ -160,8 +159,10 @@ func (c *compilation) sameNames() []Text {
 	}
 	for _, f := range c.def.Fields {
 		for _, cell := range f.Cells {
-			taken[cell.System.Value+"\x00"+cell.Path.Value] = true
-			taken[cell.System.Value+"\x00"+cell.Read.Value] = true
+			taken[cell.reading().Value] = true
+			for _, w := range cell.Write {
+				taken[w.Column.Value] = true
+			}
 		}
 	}
 	var names []Text
@@ -170,7 +171,7 @@ func (c *compilation) sameNames() []Text {
 			continue
 		}
 		for _, name := range s.schema.Names() {
-			if taken[name] || taken[s.Name+"\x00"+name] || name == s.system.Deleted.Value {
+			if taken[name] || name == s.system.Deleted.Value {
 				continue
 			}
 			taken[name] = true
@@ -276,14 +277,19 @@ func (c *compilation) owner(f *compiledField) {
 			c.fail(f.Owner.Pos, f.Name.Value, fmt.Sprintf("%s owns it and has no cell for it", f.Owner.Value), "")
 		}
 	}
-	var fixed []int
+	var fixed, server []int
 	for i, s := range c.m.Systems {
-		if cell := f.cells[i]; cell != nil && cell.readOnly && s.Reads {
-			fixed = append(fixed, i)
+		cell := f.cells[i]
+		if cell == nil || !cell.readOnly || !s.Reads {
+			continue
+		}
+		fixed = append(fixed, i)
+		if cell.place >= 0 && s.schema.Fields[cell.place].ReadOnly {
+			server = append(server, i)
 		}
 	}
-	if f.owner < 0 && len(fixed) == 1 {
-		f.owner = fixed[0]
+	if f.owner < 0 && len(server) == 1 {
+		f.owner = server[0]
 	}
 	for _, i := range fixed {
 		s, cell := c.m.Systems[i], f.cells[i]

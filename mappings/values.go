@@ -19,12 +19,15 @@ type valueTable struct {
 	other    record.Value
 	hasOther bool
 	in       converter
+	// plain: no row names the system, so that it has the canonical values in
+	// its own type; the table only says which there are.
+	plain bool
 }
 
-// newValueTable reads the rows of `values` for one system. A system that a row
-// does not name has the canonical value itself there.
+// newValueTable reads the rows of `values` for one system. Where a row does not
+// name it, it has the canonical value itself.
 func newValueTable(f *Field, typ record.Type, s *SystemMapping, c *cell) (*valueTable, Problems) {
-	t := &valueTable{read: map[record.Value]record.Value{}, write: map[record.Value]record.Value{}, in: c.in}
+	t := &valueTable{read: map[record.Value]record.Value{}, write: map[record.Value]record.Value{}, in: c.in, plain: !hasTable(f.Values, s.Name)}
 	var problems Problems
 	fail := func(at Text, format string, args ...any) {
 		problems = append(problems, Problem{Pos: at.Pos, Severity: SeverityError, Message: fmt.Sprintf(format, args...)})
@@ -33,6 +36,10 @@ func newValueTable(f *Field, typ record.Type, s *SystemMapping, c *cell) (*value
 		canonical, err := record.Parse(typ, row.Canonical.Value)
 		if err != nil {
 			fail(row.Canonical, "the value %q is no %s: %v", row.Canonical.Value, typ, err)
+			continue
+		}
+		if t.plain {
+			t.read[fold(canonical)], t.write[fold(canonical)] = canonical, canonical
 			continue
 		}
 		tokens := row.Cells[s.Name]
@@ -122,6 +129,12 @@ func (t *valueTable) fromSystem(v record.Value) (record.Value, error) {
 	if record.IsMissing(v) {
 		return v, nil
 	}
+	if t.plain && t.in != nil && v != nil {
+		var err error
+		if v, err = t.in(v); err != nil {
+			return nil, err
+		}
+	}
 	if canonical, known := t.read[fold(v)]; known {
 		return canonical, nil
 	}
@@ -132,7 +145,7 @@ func (t *valueTable) fromSystem(v record.Value) (record.Value, error) {
 		return t.other, nil
 	case !t.keep:
 		return nil, faultf("is not among the field's values; add it to `values`, or say `unknown:`")
-	case t.in != nil:
+	case t.in != nil && !t.plain:
 		return t.in(v)
 	default:
 		return v, nil
@@ -146,7 +159,7 @@ func (t *valueTable) toSystem(v record.Value) (raw record.Value, converted bool,
 		return v, false, nil
 	}
 	if raw, known := t.write[fold(v)]; known {
-		return raw, true, nil
+		return raw, !t.plain, nil
 	}
 	if !t.keep {
 		return nil, false, faultf("is not among the field's values")
@@ -157,6 +170,9 @@ func (t *valueTable) toSystem(v record.Value) (raw record.Value, converted bool,
 // identity reports whether all values of the table are read back as they were
 // written.
 func (t *valueTable) identity() bool {
+	if t.plain {
+		return t.in == nil
+	}
 	for canonical, raw := range t.write {
 		if back, known := t.read[fold(raw)]; !known || fold(back) != canonical {
 			return false

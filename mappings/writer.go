@@ -220,7 +220,7 @@ func (s *SystemMapping) readsBack(i int) bool {
 		return false
 	}
 	if c.table != nil {
-		return c.table.identity() && !c.table.keep
+		return c.table.identity() && !c.table.keep && (!c.table.plain || c.writes[0].out == nil)
 	}
 	return c.in == nil && c.writes[0].out == nil
 }
