@@ -96,7 +96,7 @@ func routeBatch(ctx context.Context, store *ledger.Store, session *Session, in T
 		}
 		s.values = batch.Row(row, s.values)
 		if err := s.row(rows[row], brief, batch.Mark(row)); err != nil {
-			return fmt.Errorf("record %s of %s: %w", rows[row].Key, system.Name, err)
+			return fmt.Errorf("a record of %s: %w", system.Name, err)
 		}
 	}
 	return nil

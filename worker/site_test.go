@@ -74,11 +74,11 @@ func newSiteWith(t *testing.T, definition string, options engine.Options) *site 
 	s.define(definition)
 	house, err := worker.Open(t.Context(), worker.Config{
 		State: filepath.Join(s.dir, "state"), Definitions: filepath.Join(s.dir, "mappings"),
-		Logger: slog.New(slog.NewJSONHandler(s.logs, nil)),
+		Logger: slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	require.NoError(t, err)
 	s.house = house
-	options.State, options.NoUI = house.Config.State, true
+	options.State, options.NoUI, options.Logger = house.Config.State, true, house.Config.Logger
 	s.engine, err = engine.Connect(t.Context(), options)
 	require.NoError(t, err)
 	w := worker.New(s.engine.Client(), house)
@@ -172,15 +172,27 @@ func (s *site) sqlite(name string, statements ...string) *sql.DB {
 // postgres gives a fresh database, its URL in an environment variable.
 func (s *site) postgres(variable string, statements ...string) *pgx.Conn {
 	s.t.Helper()
-	database := testenv.Postgres(s.t)
+	return s.postgresWith(testenv.Options{}, variable, statements...)
+}
+
+func (s *site) postgresWith(options testenv.Options, variable string, statements ...string) *pgx.Conn {
+	s.t.Helper()
+	database := testenv.Postgres(s.t, options)
 	s.t.Setenv(variable, database.URL)
-	conn, err := pgx.Connect(s.t.Context(), database.URL)
-	require.NoError(s.t, err)
-	s.t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	conn := s.dial(variable)
 	for _, statement := range statements {
 		_, err := conn.Exec(s.t.Context(), statement)
 		require.NoError(s.t, err, statement)
 	}
+	return conn
+}
+
+// dial connects to the database whose URL is in an environment variable.
+func (s *site) dial(variable string) *pgx.Conn {
+	s.t.Helper()
+	conn, err := pgx.Connect(s.t.Context(), os.Getenv(variable))
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
 }
 
