@@ -44,9 +44,8 @@ func (f *Finish) finish(ctx context.Context, in FinishInput) (Result, error) {
 			Read: in.Read[w.System], Created: l.Created, Updated: l.Updated, Deleted: l.Deleted,
 		}
 	}
-	if in.Pass.Epoch == 0 { // it failed before it had an epoch: nothing to close
-		result.Outcome, result.Reason = OutcomeFailed, in.Failed
-		return result, nil
+	if in.Pass.Epoch == 0 {
+		return f.early(ctx, in, result)
 	}
 	if err := f.counts(ctx, in, &result); err != nil {
 		return result, err
@@ -60,6 +59,20 @@ func (f *Finish) finish(ctx context.Context, in FinishInput) (Result, error) {
 	}
 	f.Sessions.at(PointClosed)
 	return result, nil
+}
+
+// early closes a run that failed in its first step, perhaps before it had an
+// epoch: it read and wrote nothing, but people look for it among the runs.
+func (f *Finish) early(ctx context.Context, in FinishInput, result Result) (Result, error) {
+	result.Outcome, result.Reason = OutcomeFailed, in.Failed
+	run, err := f.Ledger.BeginRun(ctx, ledger.Begin{
+		Sync: in.Pass.Sync, Run: in.Pass.Run, Trigger: in.Trigger, At: in.Started.Time(), WorkflowURL: in.URL,
+	})
+	if err != nil {
+		return result, err
+	}
+	in.Pass.Number, in.Pass.Epoch = run.Number, run.Epoch
+	return result, f.close(ctx, in, result)
 }
 
 // counts makes the records' ends balance.

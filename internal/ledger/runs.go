@@ -98,8 +98,12 @@ func (t *tx) begin(sync int64, b Begin, run *Run) error {
 	return t.define(b)
 }
 
-// define notes the definition's fields and systems and their order.
+// define notes the definition's fields and systems and their order. A run that
+// failed before it knew them leaves what was noted.
 func (t *tx) define(b Begin) error {
+	if len(b.Systems) == 0 {
+		return nil
+	}
 	scope := Scope{Sync: b.Sync, Fields: b.Fields, Systems: b.Systems}
 	n, err := t.scoped(scope)
 	if err != nil {
