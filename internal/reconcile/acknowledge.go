@@ -44,28 +44,11 @@ func Acknowledge(rules *Rules, link *Link, r Receipt) *Link {
 		}
 		return l
 	}
-	system := &rules.Systems[s]
-	predicted := system.predict(l.Base)
-	held := slices.Clone(predicted)
+	predicted := rules.Systems[s].predict(l.Base)
+	held := r.held(rules, l, predicted)
 	if m == nil || m.State == Creating {
 		m = &Member{System: s, LinkID: l.ID}
 		l.Members[s] = m
-		for f := range held { // what was not written is empty there
-			if system.Has[f] && !slices.Contains(r.Payment.Fields, f) && !record.IsMissing(l.Base[f]) {
-				held[f] = nil
-			}
-		}
-	} else {
-		for f, v := range m.Seen {
-			if !slices.Contains(r.Payment.Fields, f) {
-				held[f] = v
-			}
-		}
-	}
-	for f, v := range r.Values {
-		if system.Has[f] && !record.IsMissing(v) {
-			held[f] = v
-		}
 	}
 	m.Key, m.State, m.Why = r.Key, Live, ""
 	m.Acked = r.Payment.Rev
@@ -75,6 +58,29 @@ func Acknowledge(rules *Rules, link *Link, r Receipt) *Link {
 	}
 	r.mark(m)
 	return l
+}
+
+// held is what the row holds now: what was returned, else what was written,
+// else what was last seen there. What a creation does not write is empty.
+func (r Receipt) held(rules *Rules, l *Link, predicted []record.Value) []record.Value {
+	system, m := &rules.Systems[r.Payment.System], l.Members[r.Payment.System]
+	created := m == nil || m.State == Creating
+	held := slices.Clone(predicted)
+	for f := range held {
+		switch {
+		case !system.Has[f]:
+		case f < len(r.Values) && !record.IsMissing(r.Values[f]):
+			held[f] = r.Values[f]
+		case slices.Contains(r.Payment.Fields, f):
+		case created && !record.IsMissing(l.Base[f]):
+			held[f] = nil
+		case !created:
+			if v, differs := m.Seen[f]; differs {
+				held[f] = v
+			}
+		}
+	}
+	return held
 }
 
 // mark notes how the row looks now. A row that has been flipping is looked at

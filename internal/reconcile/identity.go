@@ -3,8 +3,6 @@ package reconcile
 import (
 	"cmp"
 	"slices"
-
-	"github.com/syncline-dev/syncline/internal/record"
 )
 
 // suspect is a row under a known key that is another thing by all of its match
@@ -114,7 +112,7 @@ func (r *resolver) plan(rows []*sighting, anchors []*anchor) []step {
 	for _, a := range anchors {
 		a.claimed = nil
 	}
-	ours := r.created(rows, anchors)
+	ours := ownCreations(rows, anchors)
 	for row, a := range ours {
 		a.claimed = append(a.claimed, row.system)
 	}
@@ -134,51 +132,6 @@ func (r *resolver) plan(rows []*sighting, anchors []*anchor) []step {
 		steps = append(steps, r.sortOut(rel, component)...)
 	}
 	return steps
-}
-
-// created finds the rows that creations of ours made, whose outcome was not
-// known: they have the match texts that the creation was begun with, whatever
-// the link's are by now.
-func (r *resolver) created(rows []*sighting, anchors []*anchor) map[*sighting]*anchor {
-	begun := map[textRef][]*anchor{}
-	for _, a := range anchors {
-		for _, match := range a.begun {
-			for alt, text := range match {
-				if at := (textRef{alt, text}); text != "" && !slices.Contains(begun[at], a) {
-					begun[at] = append(begun[at], a)
-				}
-			}
-		}
-	}
-	if len(begun) == 0 {
-		return nil
-	}
-	found := map[*sighting]*anchor{}
-	count := map[*anchor]map[int]int{}
-	for _, row := range rows {
-		var mine []*anchor
-		for alt, text := range row.match {
-			for _, a := range begun[textRef{alt, text}] {
-				if same, _ := compareMatch(row.match, a.begun[row.system]); same && a.free(row.system) && !slices.Contains(mine, a) {
-					mine = append(mine, a)
-				}
-			}
-		}
-		if len(mine) != 1 {
-			continue
-		}
-		found[row] = mine[0]
-		if count[mine[0]] == nil {
-			count[mine[0]] = map[int]int{}
-		}
-		count[mine[0]][row.system]++
-	}
-	for row, a := range found { // each on its own: the order does not matter
-		if count[a][row.system] > 1 {
-			delete(found, row)
-		}
-	}
-	return found
 }
 
 // suspected finds the link that a row under a used key was, or may still be.
@@ -221,14 +174,18 @@ func (r *resolver) sortOut(rel *relations, component []int) []step {
 	}
 	var steps []step
 	var doubtful []int
+	claims := map[rootSystem]int{} // of a link's place in a system
+	for _, i := range component {
+		for _, a := range rel.direct[i] {
+			claims[rootSystem{a, rel.rows[i].system}]++
+		}
+	}
 	for _, i := range component {
 		row, direct := rel.rows[i], rel.direct[i]
 		if len(direct) == 0 && len(anchors) == 1 && clean {
 			direct = anchors
 		}
-		alone := len(direct) == 1 && !slices.ContainsFunc(component, func(j int) bool {
-			return j != i && rel.rows[j].system == row.system && slices.Contains(rel.direct[j], direct[0])
-		})
+		alone := len(direct) == 1 && claims[rootSystem{direct[0], row.system}] <= 1
 		if alone && rel.anchors[direct[0]].free(row.system) {
 			steps = append(steps, step{rows: []*sighting{row}, to: rel.anchors[direct[0]]})
 			continue
@@ -236,168 +193,6 @@ func (r *resolver) sortOut(rel *relations, component []int) []step {
 		doubtful = append(doubtful, i)
 	}
 	return append(steps, ambiguous(rel, doubtful, doubtful, anchors)...)
-}
-
-// newcomers are rows, one of a system at most, that match no link.
-func (r *resolver) newcomers(rel *relations, component []int) []step {
-	var weak, rivals []int
-	has := func(s int) bool {
-		return slices.ContainsFunc(component, func(i int) bool { return rel.rows[i].system == s })
-	}
-	for _, i := range component {
-		for _, a := range rel.weak[i] {
-			if rel.anchors[a].free(rel.rows[i].system) && !slices.Contains(weak, a) && !rel.anchors[a].holdsAny(rel, component) {
-				weak = append(weak, a)
-			}
-		}
-		for _, j := range rel.weakRows[i] {
-			if !has(rel.rows[j].system) && !rel.groupHas(j, rel.rows[i].system) {
-				rivals = append(rivals, j)
-			}
-		}
-	}
-	if len(weak) > 0 || len(rivals) > 0 {
-		return ambiguous(rel, component, append(slices.Clone(component), rivals...), weak)
-	}
-	s := step{}
-	reads := false
-	for _, i := range component {
-		s.rows = append(s.rows, rel.rows[i])
-		reads = reads || r.rules.Systems[rel.rows[i].system].Reads
-	}
-	switch row := s.rows[0]; {
-	case !reads:
-		s.why = whyIgnored
-	case len(s.rows) == 1:
-		s.why = r.alone(row)
-	}
-	return []step{s}
-}
-
-// alone says what happens to a row that only one system has.
-func (r *resolver) alone(row *sighting) string {
-	if row.loose != nil && row.loose.State == Unlinked && (row.loose.Why == whyIgnored || row.loose.Why == whyReview) {
-		return row.loose.Why
-	}
-	if !r.first(row.system) {
-		return ""
-	}
-	switch r.rules.Systems[row.system].OnlyHere {
-	case "ignore":
-		return whyIgnored
-	case "review":
-		return whyReview
-	default:
-		return ""
-	}
-}
-
-// groupHas reports whether the rows that hang together with one have a row of
-// that system.
-func (r *relations) groupHas(i, system int) bool {
-	root := r.root(i)
-	for j := range r.rows {
-		if r.rows[j].system == system && r.root(j) == root {
-			return true
-		}
-	}
-	return false
-}
-
-// ambiguous gives a step for each row that could be several things.
-func ambiguous(rel *relations, doubtful, rivals, links []int) []step {
-	var steps []step
-	for _, i := range doubtful {
-		s := step{rows: []*sighting{rel.rows[i]}, why: whyAmbiguous, kind: IdentityAmbiguous}
-		mine := rel.direct[i]
-		if len(mine) == 0 {
-			mine = links
-		}
-		if possible := rel.joinable(mine, rel.rows[i].system); len(possible) > 0 {
-			mine = possible
-		}
-		if len(rel.direct[i]) > 1 && len(mine) > 1 {
-			s.kind = MultipleUniqueConflicts
-		}
-		for _, a := range mine {
-			s.links = append(s.links, rel.anchors[a])
-		}
-		for _, j := range rivals {
-			if j != i {
-				s.rivals = append(s.rivals, rel.rows[j])
-			}
-		}
-		slices.SortFunc(s.rivals, compareRows)
-		steps = append(steps, s)
-	}
-	return steps
-}
-
-// joinable are the links in which a row of that system still has a place.
-func (r *relations) joinable(anchors []int, system int) []int {
-	var possible []int
-	for _, a := range anchors {
-		if r.anchors[a].free(system) {
-			possible = append(possible, a)
-		}
-	}
-	return possible
-}
-
-// free reports whether a row of that system can join the link.
-func (a *anchor) free(s int) bool {
-	switch {
-	case slices.Contains(a.claimed, s):
-		return false
-	case a.work == nil:
-		return free(a.link.Members, s)
-	case a.work.rows[s] == nil:
-		return free(a.work.link.Members, s)
-	case a.work.rows[s].joined:
-		return false
-	case a.work.rows[s].leaving(a.work.before[s]):
-		return true // it was made anew in one window
-	default:
-		return free(a.work.link.Members, s) && !a.work.rows[s].taking()
-	}
-}
-
-func free(members []*Member, s int) bool {
-	if s >= len(members) || members[s] == nil {
-		return true
-	}
-	switch m := members[s]; m.State {
-	case Creating, OutOfScope:
-		return true
-	case Detached:
-		return m.Why != whyUnlinked
-	case Live, Quarantined, Unlinked:
-		return false
-	default:
-		return false
-	}
-}
-
-// leaving reports whether the row of a member makes room in this window: it is
-// gone for good, says that it is deleted, or left the sync.
-func (r *sighting) leaving(m *Member) bool {
-	if r.obs == nil || m == nil || !m.partaking() || r.obs.Bad != "" {
-		return false
-	}
-	if r.obs.Gone {
-		return m.SinceWrite
-	}
-	return r.obs.Deleted || !r.obs.InScope
-}
-
-// holdsAny reports whether the link has members of all systems of the rows.
-func (a *anchor) holdsAny(rel *relations, component []int) bool {
-	for _, i := range component {
-		if a.free(rel.rows[i].system) {
-			return false
-		}
-	}
-	return true
 }
 
 // reused reports whether a known key now stands for another thing.
@@ -416,43 +211,4 @@ func (r *resolver) reused(m *Member, o *Observation) bool {
 		differs = true
 	}
 	return differs
-}
-
-// partaking reports whether a row that shows itself takes part in its link.
-func (m *Member) partaking() bool {
-	return (m.State != Detached || m.Why != whyUnlinked) && (m.State != Quarantined || m.Why != whyLoop)
-}
-
-// forget drops a loose member whose row is gone.
-func (r *resolver) forget(row *sighting) {
-	row.end = endIgnored
-	if row.loose == nil {
-		return
-	}
-	m := row.loose.Clone()
-	m.State, m.Why, m.Seen = Detached, whyGone, nil
-	r.out.Loose = append(r.out.Loose, m)
-}
-
-// keepLoose remembers a row that belongs to no link, with all that it holds.
-func (r *resolver) keepLoose(row *sighting, state State, why string) {
-	m := &Member{System: row.system, Key: row.key, State: state, Why: why, Match: slices.Clone(row.match)}
-	if row.loose != nil {
-		m.Order, m.Token, m.RawHash, m.MapHash = row.loose.Order, row.loose.Token, row.loose.RawHash, row.loose.MapHash
-	}
-	if o := row.obs; o != nil {
-		m.Order, m.Token, m.RawHash, m.MapHash = o.Order, o.Token, o.RawHash, o.MapHash
-	}
-	m.SinceWrite = true
-	if row.taking() {
-		m.Seen = make(map[int]record.Value, len(r.rules.Fields))
-		for f := range r.rules.Fields {
-			if v := row.value(f); r.rules.Systems[row.system].Has[f] && !record.IsMissing(v) {
-				m.Seen[f] = v
-			}
-		}
-	}
-	if row.loose == nil || row.loose.LinkID != "" || !sameMember(row.loose, m) {
-		r.out.Loose = append(r.out.Loose, m)
-	}
 }

@@ -83,29 +83,8 @@ func matchText(match []string) record.Value {
 func (r *resolver) judge(steps []step, anchors []*anchor) (rest []*sighting, founded []*anchor) {
 	taken := map[*sighting]bool{}
 	for _, s := range steps {
-		if s.why != whyAmbiguous && s.why != whyReview {
-			continue
-		}
-		for _, c := range r.questions(s) {
-			row := s.rows[0]
-			d := r.decision(c, func(d *Decision) bool { return d.Verb == "separate" || d.Verb == "link" })
-			if d == nil || taken[row] {
-				continue
-			}
-			switch d.Verb {
-			case "separate":
-				founded = append(founded, r.start([]*sighting{row}))
-				r.vacate(s)
-				taken[row] = true
-			case "link":
-				if a := r.joinDecided(s, c, d, anchors, taken); a != nil {
-					founded = append(founded, a...)
-					taken[row] = true
-				}
-			}
-			if taken[row] {
-				r.apply(d)
-			}
+		if s.why == whyAmbiguous || s.why == whyReview {
+			founded = append(founded, r.judgeRow(s, anchors, taken)...)
 		}
 	}
 	for _, s := range steps {
@@ -117,6 +96,28 @@ func (r *resolver) judge(steps []step, anchors []*anchor) (rest []*sighting, fou
 	}
 	slices.SortFunc(rest, compareRows)
 	return rest, founded
+}
+
+func (r *resolver) judgeRow(s step, anchors []*anchor, taken map[*sighting]bool) (founded []*anchor) {
+	row := s.rows[0]
+	for _, c := range r.questions(s) {
+		d := r.decision(c, func(d *Decision) bool { return d.Verb == "separate" || d.Verb == "link" })
+		if d == nil || taken[row] {
+			continue
+		}
+		if d.Verb == "separate" {
+			founded = append(founded, r.start([]*sighting{row}))
+			r.vacate(s)
+			taken[row] = true
+		} else if joined := r.joinDecided(s, c, d, anchors, taken); joined != nil {
+			founded = append(founded, joined...)
+			taken[row] = true
+		}
+		if taken[row] {
+			r.apply(d)
+		}
+	}
+	return founded
 }
 
 // joinDecided joins a row to the link, or to the loose row, that a person
@@ -195,26 +196,6 @@ func (r *resolver) joinRow(a *anchor, row *sighting, edits bool) {
 	w.rows[s] = row
 }
 
-// displace keeps the row that made room, without a link.
-func (r *resolver) displace(m *Member, seen *sighting) {
-	if m.State == Detached && m.Why == whyGone {
-		return
-	}
-	if seen != nil {
-		seen.end = undecided
-		r.displaced = append(r.displaced, seen)
-		return
-	}
-	why := whyDeleted
-	if m.State == OutOfScope {
-		why = whyScope
-	}
-	r.out.Loose = append(r.out.Loose, &Member{
-		System: m.System, Key: m.Key, State: Unlinked, Why: why, Order: m.Order, Token: m.Token, RawHash: m.RawHash,
-		MapHash: m.MapHash, Match: slices.Clone(m.Match), SinceWrite: m.SinceWrite,
-	})
-}
-
 // carryOut does what was planned for rows.
 func (r *resolver) carryOut(s step, anchors []*anchor) []*anchor {
 	switch {
@@ -257,58 +238,6 @@ func (r *resolver) ask(c *Conflict, s step) {
 		}
 	}
 	r.loose = append(r.loose, c)
-}
-
-// attach puts rows that cannot take part (bad, deleted, out of scope) where
-// nothing may be created beside them.
-func (r *resolver) attach(rows []*sighting, anchors []*anchor) {
-	rel := relate(rows, anchors)
-	for i, row := range rows {
-		if row.obs == nil {
-			row.end = endIgnored // as it was, and counted nowhere
-		}
-		if direct := rel.direct[i]; len(direct) == 1 && row.obs != nil {
-			if a := rel.anchors[direct[0]]; a.free(row.system) && a.vacant(row.system) {
-				r.joinRow(a, row, false)
-				continue
-			}
-		}
-		if row.obs == nil {
-			continue
-		}
-		switch {
-		case row.obs.Bad != "":
-			row.end = endQuarantined
-			r.keepLoose(row, Quarantined, whyBad)
-		case row.obs.Deleted:
-			row.end = endIgnored
-			r.keepLoose(row, Unlinked, whyDeleted)
-		default:
-			row.end = endIgnored
-			r.keepLoose(row, Unlinked, whyScope)
-		}
-	}
-}
-
-// vacant reports whether the link has no row there, or one that is gone in
-// this window.
-func (a *anchor) vacant(s int) bool {
-	members := a.members()
-	if s >= len(members) {
-		return true
-	}
-	if a.work != nil && a.work.rows[s] != nil {
-		row := a.work.rows[s]
-		return !row.joined && row.obs.Gone && row.leaving(a.work.before[s])
-	}
-	return members[s] == nil || members[s].State == Creating
-}
-
-func (a *anchor) members() []*Member {
-	if a.work != nil {
-		return a.work.link.Members
-	}
-	return a.link.Members
 }
 
 // reportLoose tells what became of the conflicts that name no link.

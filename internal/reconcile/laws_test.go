@@ -290,7 +290,7 @@ func (w *world) accountedFor(l *Link, f, s int, v record.Value, out *Outcome) bo
 		}
 	}
 	for _, n := range out.Notes {
-		if n.LinkID == l.ID && (n.Field == f || n.Field == None) && (slices.ContainsFunc(n.Lost, mentions)) {
+		if n.LinkID == l.ID && (n.Field == f || n.Field == None) && slices.ContainsFunc(n.Lost, mentions) {
 			return true
 		}
 	}

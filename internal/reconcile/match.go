@@ -28,6 +28,8 @@ func (a *anchor) id() string {
 	return a.link.ID
 }
 
+type rootSystem struct{ root, system int }
+
 // compareMatch compares by the first alternative that both sides have: equal
 // there is the same thing, different there is not, whatever a later
 // alternative says. Weak says that a later one nevertheless agrees.
@@ -49,8 +51,8 @@ func compareMatch(a, b []string) (same, weak bool) {
 	return false, false
 }
 
-// crowd is how many rows may share a text of a lower alternative before it
-// says nothing any more about which of them are one.
+// crowd is how many rows or links may share a text of a lower alternative
+// before it says nothing any more about which of them are one.
 const crowd = 200
 
 // relations are who might be whom.
@@ -63,6 +65,8 @@ type relations struct {
 	// weakRows are rows of other systems that do so, as places in rows.
 	weakRows [][]int
 	parent   []int // union-find over rows that match
+	// systems are those that the rows which hang together have a row of.
+	systems map[rootSystem]bool
 }
 
 func (r *relations) root(i int) int {
@@ -94,9 +98,21 @@ func relate(rows []*sighting, anchors []*anchor) *relations {
 			}
 		}
 	}
+	shared := make(map[textRef]int)
+	for _, anchor := range anchors {
+		for alt, text := range anchor.match {
+			if at := (textRef{alt, text}); alt > 0 && holders[at] != nil {
+				shared[at]++
+			}
+		}
+	}
 	for a, anchor := range anchors {
 		for alt, text := range anchor.match {
-			for _, i := range holders[textRef{alt, text}] {
+			at := textRef{alt, text}
+			if shared[at] > crowd {
+				continue
+			}
+			for _, i := range holders[at] {
 				rel.relateLink(i, a)
 			}
 		}
@@ -109,6 +125,12 @@ func relate(rows []*sighting, anchors []*anchor) *relations {
 		}
 	}
 	rel.joinByLink()
+	if slices.ContainsFunc(rel.weakRows, func(rows []int) bool { return len(rows) > 0 }) {
+		rel.systems = make(map[rootSystem]bool, len(rows))
+		for i, row := range rows {
+			rel.systems[rootSystem{rel.root(i), row.system}] = true
+		}
+	}
 	return rel
 }
 
@@ -122,24 +144,8 @@ func (r *relations) relateLink(i, a int) {
 }
 
 func (r *relations) relateRows(alt int, group []int) {
-	if alt == 0 {
-		for _, i := range group[1:] {
-			r.join(group[0], i)
-		}
-		return
-	}
-	if len(group) > crowd {
-		first := -1
-		for _, i := range group { // those with nothing better are one heap
-			if slices.ContainsFunc(r.rows[i].match[:alt], func(t string) bool { return t != "" }) {
-				continue
-			}
-			if first >= 0 {
-				r.join(first, i)
-			} else {
-				first = i
-			}
-		}
+	if alt == 0 || len(group) > crowd {
+		r.joinAll(alt, group)
 		return
 	}
 	for n, i := range group {
@@ -152,6 +158,21 @@ func (r *relations) relateRows(alt int, group []int) {
 				r.weakRows[i] = append(r.weakRows[i], j)
 				r.weakRows[j] = append(r.weakRows[j], i)
 			}
+		}
+	}
+}
+
+// joinAll makes one heap of the rows that have nothing better than this
+// alternative.
+func (r *relations) joinAll(alt int, group []int) {
+	first := -1
+	for _, i := range group {
+		switch {
+		case slices.ContainsFunc(r.rows[i].match[:alt], func(t string) bool { return t != "" }):
+		case first < 0:
+			first = i
+		default:
+			r.join(first, i)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package reconcile
 
 import (
-	"slices"
+	"fmt"
 	"strings"
 )
 
@@ -60,9 +60,15 @@ func SideOf(alias string) (system int, ok bool) {
 	}
 }
 
-// deleteSettings are what DeleteVsUpdate can be.
-func deleteSettings() []string {
+// DeleteSettings lists what DeleteVsUpdate can be; the first is the default.
+func DeleteSettings() []string {
 	return []string{"update_wins", "delete_wins", "newest_wins", "manual"}
 }
 
-func isDeleteSetting(s string) bool { return s == "" || slices.Contains(deleteSettings(), s) }
+// ParsePolicyName gives a policy's own name for any name that it is known by.
+func ParsePolicyName(name string) (string, error) {
+	if own, known := policyNames()[name]; known {
+		return own, nil
+	}
+	return "", fmt.Errorf("%q is no policy", name)
+}

@@ -39,6 +39,9 @@ func owed(rules *Rules, link *Link, unlisted bool) ([]Payment, error) {
 		if s < len(link.Members) {
 			m = link.Members[s]
 		}
+		if m != nil && m.State == Live && len(m.Seen) == 0 && !link.Tombstone {
+			continue // nearly all of them
+		}
 		p, err := payment(rules, link, s, m, unlisted)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("what %s is owed of link %s: %w", rules.Systems[s].Name, link.ID, err))
@@ -64,36 +67,34 @@ func payment(rules *Rules, link *Link, s int, m *Member, unlisted bool) (*Paymen
 		return deletion(rules, link, s, m), nil
 	}
 	system := &rules.Systems[s]
-	creates := m == nil || m.State == Creating
-	restores := m != nil && m.State == Detached && m.Why == whyRestore
-	if !creates && !restores && m.State != Live {
+	p := &Payment{System: s, LinkID: link.ID, Values: link.Base, Rev: link.Rev}
+	switch {
+	case m == nil || m.State == Creating:
+		if !system.Create || (unlisted && m == nil) {
+			return nil, nil
+		}
+		p.Op, p.Uncertain, p.Fields = OpCreate, m != nil, created(rules, link, s)
+	case !system.Update:
+		return nil, nil
+	case m.State == Live:
+		p.Op, p.Fields = OpUpdate, behind(rules, link, m)
+	case m.State == Detached && m.Why == whyRestore: // what a deleted row holds was not read
+		p.Op, p.Fields = OpRestore, created(rules, link, s)
+	default:
 		return nil, nil
 	}
-	if creates && (!system.Create || unlisted && m == nil) || !creates && !system.Update {
+	if len(p.Fields) == 0 && p.Op != OpRestore {
 		return nil, nil
 	}
-	var fields []int
-	if creates || restores { // what a deleted row holds was not read
-		fields = created(rules, link, s)
-	} else {
-		fields = behind(rules, link, m)
-	}
-	if len(fields) == 0 && !restores {
-		return nil, nil
-	}
-	p := &Payment{System: s, LinkID: link.ID, Op: OpUpdate, Values: link.Base, Rev: link.Rev, Fields: fields}
-	if creates {
-		p.Op, p.Uncertain = OpCreate, m != nil
-	} else {
+	if p.Op != OpCreate {
 		p.Key, p.Token, p.RawHash = m.Key, m.Token, m.RawHash
 	}
-	if restores {
-		p.Op = OpRestore
+	if system.Accept == nil {
+		return p, nil
 	}
-	if system.Accept != nil {
-		if ok, err := system.Accept(link.Base); err != nil || !ok {
-			return nil, err
-		}
+	accepted, err := system.Accept(link.Base)
+	if err != nil || !accepted {
+		return nil, err
 	}
 	return p, nil
 }

@@ -75,17 +75,7 @@ func compareRows(a, b *sighting) int {
 // gather sorts the observations to what they are of. Of several of one row the
 // last in the source's order counts.
 func (r *resolver) gather() {
-	r.places = make(map[ref]*place, len(r.bucket.Observations))
-	for _, link := range r.bucket.Links {
-		for s, m := range link.Members {
-			if m != nil && m.Key != "" {
-				r.places[ref{s, m.Key}] = &place{link: link}
-			}
-		}
-	}
-	for _, m := range r.bucket.Loose {
-		r.places[ref{m.System, m.Key}] = &place{loose: m}
-	}
+	r.index()
 	for i := range r.bucket.Observations {
 		o := &r.bucket.Observations[i]
 		r.tally[o.System].Read++
@@ -93,13 +83,13 @@ func (r *resolver) gather() {
 		p, known := r.places[at]
 		switch {
 		case known && p.outdates(at, o):
-			r.count(o.System, endIgnored, 1)
+			r.count(o.System, endIgnored)
 		case !known:
 			r.places[at] = &place{obs: o}
 		case p.obs == nil:
 			p.obs = o
 		default:
-			r.count(o.System, endIgnored, 1)
+			r.count(o.System, endIgnored)
 			if later(o, p.obs, p.order(at)) {
 				p.obs = o
 			}
@@ -117,6 +107,21 @@ func (r *resolver) gather() {
 		}
 	}
 	slices.SortFunc(r.unknown, compareRows)
+}
+
+// index notes where every known row belongs.
+func (r *resolver) index() {
+	r.places = make(map[ref]*place, len(r.bucket.Observations))
+	for _, link := range r.bucket.Links {
+		for s, m := range link.Members {
+			if m != nil && m.Key != "" {
+				r.places[ref{s, m.Key}] = &place{link: link}
+			}
+		}
+	}
+	for _, m := range r.bucket.Loose {
+		r.places[ref{m.System, m.Key}] = &place{loose: m}
+	}
 }
 
 // outdates reports whether the row is known in a later state than observed.
@@ -142,7 +147,7 @@ func (p *place) order(at ref) string {
 func (r *resolver) receive(p *place, o *Observation) {
 	if p.link == nil {
 		if o.Gone && p.loose == nil {
-			r.count(o.System, endIgnored, 1)
+			r.count(o.System, endIgnored)
 			return
 		}
 		row := r.sight(o, p.loose)
@@ -153,11 +158,11 @@ func (r *resolver) receive(p *place, o *Observation) {
 	m := p.link.Members[o.System]
 	switch seenBefore(m, o) {
 	case notNew:
-		r.count(o.System, endIgnored, 1)
+		r.count(o.System, endIgnored)
 		return
 	case asItWas:
 		if r.quiet(p.link, m, o) {
-			r.count(o.System, endUnchanged, 1)
+			r.count(o.System, endUnchanged)
 			return
 		}
 	case toRead:

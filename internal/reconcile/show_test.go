@@ -221,8 +221,12 @@ func tallyText(t Tally) string {
 		n    int64
 		name string
 	}{
-		{t.Applied, "applied"}, {t.Owed, "owed"}, {t.Unchanged, "unchanged"}, {t.Conflicts, "conflict"},
-		{t.Quarantined, "quarantined"}, {t.Ignored, "ignored"},
+		{t.Applied, "applied"},
+		{t.Owed, "owed"},
+		{t.Unchanged, "unchanged"},
+		{t.Conflicts, "conflict"},
+		{t.Quarantined, "quarantined"},
+		{t.Ignored, "ignored"},
 	} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.name))

@@ -13,20 +13,20 @@ const (
 	endIgnored
 )
 
-func (t *Tally) add(e ending, n int64) {
+func (t *Tally) add(e ending) {
 	switch e {
 	case endApplied:
-		t.Applied += n
+		t.Applied++
 	case endOwed:
-		t.Owed += n
+		t.Owed++
 	case endUnchanged, undecided:
-		t.Unchanged += n
+		t.Unchanged++
 	case endConflict:
-		t.Conflicts += n
+		t.Conflicts++
 	case endQuarantined:
-		t.Quarantined += n
+		t.Quarantined++
 	case endIgnored:
-		t.Ignored += n
+		t.Ignored++
 	}
 }
 
@@ -42,11 +42,11 @@ func (t *Tally) Add(other Tally) {
 }
 
 // Balanced reports whether everything that was read ended as something.
-func (t Tally) Balanced() bool {
+func (t *Tally) Balanced() bool {
 	return t.Read == t.Applied+t.Owed+t.Unchanged+t.Conflicts+t.Quarantined+t.Ignored
 }
 
-func (r *resolver) count(system int, e ending, n int64) { r.tally[system].add(e, n) }
+func (r *resolver) count(system int, e ending) { r.tally[system].add(e) }
 
 // finish counts how each row ended and what is owed because of it.
 func (r *resolver) finish() {
@@ -56,7 +56,7 @@ func (r *resolver) finish() {
 		if e == undecided && row.work != nil {
 			e = row.work.ending(row)
 		}
-		r.count(row.system, e, 1)
+		r.count(row.system, e)
 		if e == endOwed {
 			if owing[row.work] == nil {
 				owing[row.work] = make([]int64, len(r.rules.Systems))

@@ -7,9 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"pgregory.net/rapid"
-
 	"github.com/syncline-dev/syncline/internal/record"
+	"pgregory.net/rapid"
 )
 
 // The fields of the world: the match, two plain ones, one that the second
@@ -99,13 +98,18 @@ func (w *world) fail(format string, args ...any) {
 func newWorld(t *rapid.T) *world {
 	w := &world{t: t, now: 1000, ordered: rapid.Bool().Draw(t, "ordered")}
 	chains := []Chain{
-		nil, {{Name: "newest_wins"}}, {{Name: "system_wins", Systems: []int{1}}}, {{Name: "manual"}},
-		{{Name: "max"}}, {{Name: "newest_wins"}, {Name: "manual"}}, {{Name: "skip"}},
+		nil,
+		{{Name: "newest_wins"}},
+		{{Name: "system_wins", Systems: []int{1}}},
+		{{Name: "manual"}},
+		{{Name: "max"}},
+		{{Name: "newest_wins"}, {Name: "manual"}},
+		{{Name: "skip"}},
 	}
 	w.rules = &Rules{
 		Default:        chains[rapid.IntRange(0, len(chains)-1).Draw(t, "chain")],
 		Prefer:         chains[rapid.IntRange(0, 4).Draw(t, "prefer")],
-		DeleteVsUpdate: rapid.SampledFrom(deleteSettings()).Draw(t, "delete_vs_update"),
+		DeleteVsUpdate: rapid.SampledFrom(DeleteSettings()).Draw(t, "delete_vs_update"),
 		Kinds:          map[Kind]Chain{},
 	}
 	for s := range wSystems {
@@ -216,16 +220,6 @@ func (w *world) act() {
 	}
 }
 
-// begun looks up whether a creation that was begun was carried out.
-func (w *world) begun(s int, m *Member) bool {
-	for _, row := range w.systems[s] {
-		if same, _ := compareMatch(row.match(), m.Match); same {
-			return true
-		}
-	}
-	return false
-}
-
 // end deletes a row in one of the ways that there are, or brings it back.
 func (w *world) end(s int, key record.Key) {
 	row := w.systems[s][key]
@@ -245,18 +239,6 @@ func (w *world) end(s int, key record.Key) {
 		delete(w.systems[s], key)
 		w.log("%s deletes %s", name, key)
 	}
-}
-
-func (w *world) has(s int, email string) bool {
-	if email == "" {
-		return false
-	}
-	for _, row := range w.systems[s] {
-		if row.fields[wEmail] == email {
-			return true
-		}
-	}
-	return false
 }
 
 func (w *world) mapHash(s int) record.Hash { return record.HashText("m", strconv.Itoa(w.mapping[s])) }
@@ -389,91 +371,4 @@ func (w *world) sync(up []int) (busy bool) {
 		w.rules.Systems[i].Unlisted = !w.listed[i]
 	}
 	return w.load(up) || busy
-}
-
-// load pays what is owed in the systems that are up.
-func (w *world) load(up []int) (busy bool) {
-	for n := range w.links {
-		payments, err := Owed(w.rules, w.links[n])
-		if err != nil {
-			w.fail("owed: %v", err)
-		}
-		for _, p := range payments {
-			if !slices.Contains(up, p.System) {
-				continue
-			}
-			luck := 9
-			if w.faulty {
-				luck = rapid.IntRange(0, 9).Draw(w.t, "luck")
-			}
-			if luck == 0 {
-				continue // not done
-			}
-			busy = w.pay(n, p, luck == 1) || busy
-		}
-	}
-	w.links = slices.DeleteFunc(w.links, func(l *Link) bool { return l.Spent() })
-	return busy
-}
-
-// pay carries out one payment as a connector would: on the condition that the
-// row is still what resolve saw, and a creation only where no row has its
-// match. It reports whether it was carried out.
-func (w *world) pay(n int, p Payment, lost bool) bool {
-	rows := w.systems[p.System]
-	receipt := Receipt{Payment: p, Key: p.Key, MapHash: w.mapHash(p.System), Shown: true}
-	row := rows[p.Key]
-	switch p.Op {
-	case OpCreate:
-		email, _ := p.Values[wEmail].(string)
-		if p.Uncertain && w.begun(p.System, w.links[n].Members[p.System]) {
-			return false // it was made; the next run sees it
-		}
-		w.links[n] = Intend(w.links[n], p)
-		if email != "" && w.has(p.System, email) {
-			w.links[n].Members[p.System] = nil // refused; the next run sees why
-			return false
-		}
-		row = &worldRow{at: w.now}
-		for f := range wFields {
-			row.set(f, nil)
-		}
-		receipt.Key = record.Key(w.unique("s"))
-		rows[receipt.Key] = row
-		lost = lost && email != ""
-	case OpSoft:
-		if row == nil || row.raw() != p.RawHash {
-			return false
-		}
-		row.deleted = true
-		row.version++
-	case OpDelete:
-		if row != nil && row.raw() != p.RawHash {
-			return false
-		}
-		delete(rows, p.Key)
-		w.log("delete %s %s", w.rules.Systems[p.System].Name, p.Key)
-		if !lost {
-			w.links[n] = Acknowledge(w.rules, w.links[n], receipt)
-		}
-		return true
-	default:
-		if row == nil || row.raw() != p.RawHash {
-			return false
-		}
-	}
-	if p.Op == OpRestore {
-		row.deleted = false
-		row.version++
-	}
-	for _, f := range p.Fields {
-		w.write(p.System, row, f, p.Values[f])
-	}
-	w.log("%s %s %s fields %v: %v lost=%v", p.Op, w.rules.Systems[p.System].Name, receipt.Key, p.Fields, row.fields, lost)
-	if lost {
-		return true
-	}
-	receipt.Values, receipt.Match, receipt.RawHash, receipt.Order = slices.Clone(row.fields[:]), row.match(), row.raw(), w.order(row)
-	w.links[n] = Acknowledge(w.rules, w.links[n], receipt)
-	return true
 }

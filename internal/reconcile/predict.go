@@ -1,0 +1,113 @@
+package reconcile
+
+import (
+	"slices"
+
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// predict gives what a system would read back of a record. Where nothing can
+// be predicted, the answer is Missing and everything is remembered instead.
+func (r *resolver) predict(s int, fields []record.Value) []record.Value {
+	return r.rules.Systems[s].predict(fields)
+}
+
+func (s *SystemRule) predict(fields []record.Value) []record.Value {
+	given := fields
+	if s.Predict != nil {
+		var err error
+		if given, err = s.Predict(fields); err != nil || len(given) != len(fields) {
+			return missings(len(fields))
+		}
+	} else if !slices.Contains(s.Has, false) {
+		return fields
+	}
+	out := make([]record.Value, len(fields))
+	for f := range fields {
+		switch {
+		case !s.Has[f]:
+			out[f] = record.Missing
+		case record.IsMissing(given[f]) && !s.Writes[f]:
+			out[f] = fields[f]
+		default:
+			out[f] = given[f]
+		}
+	}
+	return out
+}
+
+func missings(n int) []record.Value {
+	out := make([]record.Value, n)
+	for i := range out {
+		out[i] = record.Missing
+	}
+	return out
+}
+
+func (w *work) predictedOf(s int) []record.Value {
+	if w.predicted[s] == nil {
+		w.predicted[s] = w.r.predict(s, w.base)
+	}
+	return w.predicted[s]
+}
+
+// lastOf gives what a system held when it was last seen; for a row that came
+// as an edit of the base, the base.
+func (w *work) lastOf(s int) []record.Value {
+	if w.last[s] != nil {
+		return w.last[s]
+	}
+	last := w.predictedOf(s)
+	if m := w.before[s]; m != nil && len(m.Seen) > 0 {
+		last = slices.Clone(last)
+		for f, v := range m.Seen {
+			if f < len(last) {
+				last[f] = v
+			}
+		}
+	}
+	w.last[s] = last
+	return last
+}
+
+// seen reports whether the member was last seen with a value of this field
+// that the base does not predict, and gives the revision that it had.
+func (w *work) seen(s, f int) bool {
+	m := w.before[s]
+	if m == nil {
+		return false
+	}
+	_, differs := m.Seen[f]
+	return differs
+}
+
+// express keeps of what a member holds only where that differs from what the
+// base predicts.
+func (w *work) express(s int, m *Member) {
+	held := w.now[s]
+	if held == nil {
+		if !w.moved || w.before[s] == nil {
+			return
+		}
+		held = w.lastOf(s)
+	}
+	predicted := w.predictedOf(s)
+	if w.moved {
+		predicted = w.r.predict(s, w.link.Base)
+	}
+	m.Seen = express(held, predicted)
+}
+
+func express(held, predicted []record.Value) map[int]record.Value {
+	var seen map[int]record.Value
+	for f, v := range held {
+		if record.Equal(v, predicted[f]) {
+			continue
+		}
+		if seen == nil {
+			seen = map[int]record.Value{}
+		}
+		seen[f] = v
+	}
+	return seen
+}
