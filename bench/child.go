@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -126,7 +127,11 @@ func child(ctx context.Context, text string, out io.Writer) error {
 
 func throughEngine(ctx context.Context, t task, house *worker.House, revision int) (measured, error) {
 	var m measured
-	e, err := engine.Connect(ctx, engine.Options{State: t.State, NoUI: true})
+	port, err := freePort(ctx)
+	if err != nil {
+		return m, err
+	}
+	e, err := engine.Connect(ctx, engine.Options{State: t.State, NoUI: true, TemporalPort: port})
 	if err != nil {
 		return m, err
 	}
@@ -156,6 +161,17 @@ func throughEngine(ctx context.Context, t task, house *worker.House, revision in
 	m.HistoryEvents = d.GetWorkflowExecutionInfo().GetHistoryLength()
 	m.HistoryBytes = d.GetWorkflowExecutionInfo().GetHistorySizeBytes()
 	return m, nil
+}
+
+// freePort lets the system choose, so that engines of others on this machine
+// are not in the way.
+func freePort(ctx context.Context) (int, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener has no other
+	return port, l.Close()
 }
 
 func directly(ctx context.Context, t task, house *worker.House, revision int) (measured, error) {
