@@ -7,7 +7,7 @@ import (
 )
 
 // displace keeps the row that made room, without a link.
-func (r *resolver) displace(m *Member, seen *sighting) {
+func (r *resolver) displace(m *Member, seen *sighting, left leave) {
 	if m.State == Detached && m.Why == whyGone {
 		return
 	}
@@ -17,7 +17,7 @@ func (r *resolver) displace(m *Member, seen *sighting) {
 		return
 	}
 	why := whyDeleted
-	if m.State == OutOfScope {
+	if m.State == OutOfScope || left == leftScope {
 		why = whyScope
 	}
 	r.out.Loose = append(r.out.Loose, &Member{

@@ -3,6 +3,8 @@ package reconcile
 import (
 	"cmp"
 	"slices"
+
+	"github.com/syncline-dev/syncline/internal/record"
 )
 
 // suspect is a row under a known key that is another thing by all of its match
@@ -195,9 +197,13 @@ func (r *resolver) sortOut(rel *relations, component []int) []step {
 	return append(steps, ambiguous(rel, doubtful, doubtful, anchors)...)
 }
 
-// reused reports whether a known key now stands for another thing.
-func (r *resolver) reused(m *Member, o *Observation) bool {
-	if !r.rules.Systems[o.System].ReusesKeys || o.Order != "" || o.Gone || o.Bad != "" || m.State != Live {
+// reused reports whether a known key now stands for another thing: all of its
+// match values are others, and so is most of what else it held. One of them
+// alone is an edit: people do change an address. So is a change that the
+// source's own order shows, and under a changed mapping nothing can be said.
+func (r *resolver) reused(l *Link, m *Member, o *Observation) bool {
+	if !r.rules.Systems[o.System].ReusesKeys || o.Order != "" || m.State != Live || m.MapHash != o.MapHash ||
+		o.Gone || o.Deleted || o.Bad != "" || !o.InScope {
 		return false
 	}
 	differs := false
@@ -210,5 +216,30 @@ func (r *resolver) reused(m *Member, o *Observation) bool {
 		}
 		differs = true
 	}
-	return differs
+	return differs && r.mostlyOther(l, m, o)
+}
+
+// mostlyOther reports whether a row holds other values than before in most of
+// the fields that say something.
+func (r *resolver) mostlyOther(l *Link, m *Member, o *Observation) bool {
+	base := slices.Clone(l.Base)
+	for len(base) < len(o.Values) {
+		base = append(base, record.Missing)
+	}
+	last := r.predict(o.System, base)
+	same, other := 0, 0
+	for f, v := range o.Values {
+		was, seen := m.Seen[f]
+		if !seen {
+			was = last[f]
+		}
+		switch {
+		case !r.rules.Systems[o.System].Has[f] || record.Blank(v) && record.Blank(was):
+		case record.Equal(v, was):
+			same++
+		default:
+			other++
+		}
+	}
+	return other > same
 }

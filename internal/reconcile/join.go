@@ -179,7 +179,9 @@ func (r *resolver) joinRow(a *anchor, row *sighting, edits bool) {
 		a.work = r.workOf(a.link)
 	}
 	w, s := a.work, row.system
-	old, gone := w.rows[s], false
+	before := w.link.leftBy(s)
+	old, gone := w.rows[s], before == leftGone
+	edits = edits || before == leftGone || before == leftSoft
 	if old != nil {
 		gone = old.obs.Gone
 		edits = edits || gone || old.obs.Deleted
@@ -189,7 +191,7 @@ func (r *resolver) joinRow(a *anchor, row *sighting, edits bool) {
 		}
 	}
 	if m := w.link.Members[s]; m != nil && m.State != Creating && m.Key != row.key && !gone {
-		r.displace(m, old)
+		r.displace(m, old, before)
 	}
 	row.work, row.joined = w, true
 	row.edits = edits || w.link.Tombstone

@@ -105,20 +105,33 @@ func (r *relations) joinable(anchors []int, system int) []int {
 
 // free reports whether a row of that system can join the link.
 func (a *anchor) free(s int) bool {
+	link := a.link
+	if a.work != nil {
+		link = a.work.link
+	}
 	switch {
 	case slices.Contains(a.claimed, s):
 		return false
-	case a.work == nil:
-		return free(a.link.Members, s)
-	case a.work.rows[s] == nil:
-		return free(a.work.link.Members, s)
+	case a.work == nil || a.work.rows[s] == nil:
+		return free(link.Members, s) || link.leftBy(s) != stays
 	case a.work.rows[s].joined:
 		return false
 	case a.work.rows[s].leaving(a.work.before[s]):
 		return true // it was made anew in one window
 	default:
-		return free(a.work.link.Members, s) && !a.work.rows[s].taking()
+		return free(link.Members, s) && !a.work.rows[s].taking()
 	}
+}
+
+// leftBy gives how a member's row left, where that waits in a conflict with
+// edits of others.
+func (l *Link) leftBy(s int) leave {
+	for _, c := range l.Conflicts {
+		if c.aboutDelete() && c.deletedBy(s) {
+			return c.leftBy(s)
+		}
+	}
+	return stays
 }
 
 func free(members []*Member, s int) bool {

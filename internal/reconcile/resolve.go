@@ -35,15 +35,6 @@ type Outcome struct {
 	Notes     []Note
 	Tally     Tally
 	PerSystem []Tally
-	// Owing says, in the order of the links, how many observations of a link
-	// were counted as owed: they are applied once nothing is owed any more.
-	Owing []Owing
-}
-
-// Owing is the observations of one link that ended as owed, by system.
-type Owing struct {
-	LinkID       string
-	Observations []int64
 }
 
 // Note is one decision for the journal: what a field became, by which rule,

@@ -169,7 +169,7 @@ func (r *resolver) receive(p *place, o *Observation) {
 	}
 	row := r.sight(o, nil)
 	r.rows = append(r.rows, row)
-	if r.reused(m, o) {
+	if r.reused(p.link, m, o) {
 		row.loose = m
 		r.suspects = append(r.suspects, suspect{row: row, link: p.link})
 		return

@@ -73,8 +73,9 @@ type SystemRule struct {
 	// HasModified: newest_wins can use this system's times.
 	HasModified bool
 	// ReusesKeys: the key of a deleted row may come back for another thing. A
-	// row whose match values all changed is then not taken for an edit, unless
-	// the source's own order shows an update.
+	// row whose match values all changed, and most of its other values with
+	// them, is then not taken for an edit, unless the source's own order shows
+	// an update.
 	ReusesKeys bool
 	// Unlisted: the system was never listed completely, so that nobody knows
 	// what it has. While that is so of any system, nothing is created anywhere.

@@ -48,26 +48,14 @@ func (t *Tally) Balanced() bool {
 
 func (r *resolver) count(system int, e ending) { r.tally[system].add(e) }
 
-// finish counts how each row ended and what is owed because of it.
+// finish counts how each row ended.
 func (r *resolver) finish() {
-	owing := map[*work][]int64{}
 	for _, row := range r.rows {
 		e := row.end
 		if e == undecided && row.work != nil {
 			e = row.work.ending(row)
 		}
 		r.count(row.system, e)
-		if e == endOwed {
-			if owing[row.work] == nil {
-				owing[row.work] = make([]int64, len(r.rules.Systems))
-			}
-			owing[row.work][row.system]++
-		}
-	}
-	for _, w := range r.works {
-		if n := owing[w]; n != nil {
-			r.out.Owing = append(r.out.Owing, Owing{LinkID: w.link.ID, Observations: n})
-		}
 	}
 	r.out.PerSystem = r.tally
 	for _, t := range r.tally {
