@@ -25,7 +25,7 @@ import (
 // What must be found nowhere. Both are letters and digits only, so that no
 // encoding of text changes them.
 const (
-	canaryPassword = "Pw7Kolibri29vQxZ"
+	canaryPassword = "Pw7Kolibri29vQxZ" //nolint:gosec // planted
 	canaryValue    = "zaunkoenig83wbrtk"
 )
 

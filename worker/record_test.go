@@ -110,12 +110,14 @@ func take(c ledger.ConflictRow, system string) activities.Decision {
 }
 
 func recordDecidedBySignal(t *testing.T, r *recorder) {
+	t.Helper()
 	conflict := r.conflict()
 	require.NoError(t, r.engine.Client().SignalWorkflow(t.Context(), "people", "", workflows.SignalDecide, take(conflict, "billing")))
 	r.ended()
 }
 
 func recordDecidedByUpdate(t *testing.T, r *recorder) {
+	t.Helper()
 	conflict := r.conflict()
 	decide := func(d activities.Decision) error {
 		handle, err := r.engine.Client().UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
@@ -133,6 +135,7 @@ func recordDecidedByUpdate(t *testing.T, r *recorder) {
 }
 
 func recordTwoRequests(t *testing.T, r *recorder) {
+	t.Helper()
 	r.run("people") // makes the revision
 	var both errgroup.Group
 	for range 2 {
@@ -174,6 +177,7 @@ func (f flaky) Read(ctx context.Context, p connectors.Partition, take func(*reco
 }
 
 func recordContinuedAsNew(t *testing.T, r *recorder) {
+	t.Helper()
 	conflict := r.conflict() // keeps the Sync open
 	first := r.engine.Client().GetWorkflow(t.Context(), "people", "").GetRunID()
 	for range 40 {
