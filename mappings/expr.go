@@ -20,13 +20,16 @@ import (
 // Bounds of one expression. They are far above what a person writes and keep
 // hostile definitions from taking the process with them.
 const (
-	maxSource    = 8_192     // bytes of an expression's text
-	maxNodes     = 1_000     // nodes of its syntax tree
-	maxLets      = 256       // variables, ours for `and`, `or` and `??` included
-	maxNesting   = 2         // list functions such as filter inside one another
-	maxRange     = 1_000     // elements of a range
-	maxText      = 16 << 20  // bytes of a text that an operator makes
-	memoryBudget = 1_000_000 // elements of lists made in one evaluation
+	maxSource    = 8_192    // bytes of an expression's text
+	maxNodes     = 1_000    // nodes of its syntax tree
+	maxLets      = 256      // variables, ours for `and`, `or` and `??` included
+	maxNesting   = 2        // list functions such as filter inside one another
+	maxClosures  = 16       // list functions such as filter
+	maxElements  = 10_000   // elements that a list function goes through
+	maxInner     = 500      // and those of one inside of another
+	maxRange     = 1_000    // elements of a range
+	maxText      = 16 << 20 // bytes of a text that an operator makes
+	memoryBudget = 100_000  // elements of lists made in one evaluation
 )
 
 // scope is what the names in an expression stand for: the columns of a

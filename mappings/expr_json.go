@@ -221,14 +221,19 @@ func elements(v any) ([]any, error) {
 	return nil, faultf("expected a list, got %s", kindName(v))
 }
 
-// opElements is what a closure such as filter goes through; NULL was caught
-// before it.
-func opElements(args ...any) (any, error) {
-	elems, err := elements(args[0])
-	if elems == nil {
-		elems = []any{}
+// opElements is what a closure such as filter goes through, bounded so that an
+// evaluation ends soon; NULL was caught before it.
+func opElements(most int) function {
+	return func(args ...any) (any, error) {
+		elems, err := elements(args[0])
+		if len(elems) > most {
+			return nil, faultf("a list of more than %d elements to go through", most)
+		}
+		if elems == nil {
+			elems = []any{}
+		}
+		return elems, err
 	}
-	return elems, err
 }
 
 // hasIn tells whether a list has an element, an object a member, a text a part.

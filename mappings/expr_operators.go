@@ -205,10 +205,11 @@ func meet(a, b any) (x, y any, ok bool) {
 			t.Kind = record.KindDecimal
 		}
 		if ka == record.KindDate {
-			if v, err := record.ParseTimestamp(strings.TrimSpace(b.(string))); err == nil {
-				b = v
+			v, err := record.ParseTimestamp(strings.TrimSpace(b.(string)))
+			if err != nil {
+				return a, b, false
 			}
-			return meet(a, b)
+			return meet(a, v)
 		}
 		v, err := record.Parse(t, b.(string))
 		return a, v, err == nil && v != nil

@@ -24,6 +24,7 @@ type rewriter struct {
 	used      map[int]bool
 	errors    []exprError
 	lets      int
+	closures  int
 	vars      []variable    // of `let`, innermost last
 	elements  []record.Type // of the lists whose closures we are in
 }

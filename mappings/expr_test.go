@@ -368,9 +368,10 @@ func TestExpressionBounds(t *testing.T) {
 		fmt.Fprintf(&number, "let a%d = a%d * a%d; ", i+1, i, i)
 	}
 	for source, want := range map[string]string{
-		text.String() + "len(a60)":          "makes a text of more than 16777216 bytes",
-		number.String() + "a60":             "makes a number of too many digits",
-		"map(1..1000, map(1..1000, # * 2))": "takes more memory than an expression may",
+		text.String() + "len(a60)":           "makes a text of more than 16777216 bytes",
+		number.String() + "a60":              "makes a number of too many digits",
+		"map(1..1000, any(1..1000, # == 2))": "a list of more than 500 elements to go through",
+		"map(1..1000, map(1..200, # * 2))":   "takes more memory than an expression may",
 		`replace(replace("` + strings.Repeat("a", 4000) + `", "a", "` + strings.Repeat("b", 1000) + `"), "b", "` + strings.Repeat("c", 2000) + `")`: "makes a text of more than 16777216 bytes",
 	} {
 		p, problems := compileExpr(Text{Value: source}, scope{schema: schema})

@@ -121,7 +121,10 @@ func (r *rewriter) call(n *ast.CallNode) typed {
 	if !known {
 		why := notHere[callee.Value]
 		if near := suggest(callee.Value, functionNames()); why == "" && near != "" {
-			why = "did you mean " + functionTable()[near].Signature() + "?"
+			why = "did you mean " + near + "?"
+			if h := functionTable()[near]; h != nil {
+				why = "did you mean " + h.Signature() + "?"
+			}
 		}
 		for _, arg := range n.Arguments {
 			r.rewrite(arg)
@@ -310,6 +313,13 @@ func (r *rewriter) closure(n *ast.BuiltinNode) typed {
 	if len(r.elements) >= maxNesting {
 		return r.fail(n, fmt.Sprintf("list functions stand more than %d deep", maxNesting), "")
 	}
+	if r.closures++; r.closures > maxClosures {
+		return r.fail(n, fmt.Sprintf("there are more than %d list functions", maxClosures), "")
+	}
+	name, most := "\x00elements", opElements(maxElements)
+	if len(r.elements) > 0 {
+		name, most = "\x00inner", opElements(maxInner)
+	}
 	list := r.rewrite(n.Arguments[0])
 	elem := record.Type{}
 	switch list.typ.Kind {
@@ -336,7 +346,7 @@ func (r *rewriter) closure(n *ast.BuiltinNode) typed {
 	c := closureCall{r: r, name: n.Name, elem: elem, body: body, last: last, from: from}
 	typ := c.typ()
 	node := r.hold(list.node, func(held func() ast.Node) ast.Node {
-		elements := r.node("\x00elements", opElements, list.from, held())
+		elements := r.node(name, most, list.from, held())
 		return choose(r.boolCall("\x00nothing", opNothing, held(), list.from), &ast.NilNode{}, c.node(elements))
 	})
 	return typed{node: node, typ: typ, column: -1, from: from}

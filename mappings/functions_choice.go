@@ -23,8 +23,10 @@ func choiceHelpers() []helper {
 			name: "has", params: []string{"value", "part?"}, gives: "bool", nulls: true, call: has,
 			doc: "Whether a list has the element, an object the member, a text the part; with one argument, whether there is a value.",
 			examples: []example{
-				{`has(["escalated", "vip"], "escalated")`, "true"}, {`has({plan: "pro"}, "plan")`, "true"},
-				{`has("abc", "x")`, "false"}, {`has(nothing)`, "false"},
+				{`has(["escalated", "vip"], "escalated")`, "true"},
+				{`has({plan: "pro"}, "plan")`, "true"},
+				{`has("abc", "x")`, "false"},
+				{`has(nothing)`, "false"},
 			},
 		},
 	}
