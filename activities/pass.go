@@ -166,6 +166,8 @@ type Resolved struct {
 // Add sums two groups.
 func (r *Resolved) Add(o Resolved) {
 	r.Tally = AddTally(r.Tally, o.Tally)
+	// Sums have no order.
+	//workflowcheck:ignore
 	for field, n := range o.Blanked {
 		if r.Blanked == nil {
 			r.Blanked = map[string]int64{}
