@@ -1,7 +1,7 @@
 package mappings
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -176,9 +176,8 @@ func TestPipeIsReaderAndWriter(t *testing.T) {
 			var c Canonical
 			reader.Read(row, &c)
 			raw := make([]record.Value, len(b.Write))
-			piped, handedOn := got[fmt.Sprint(i)]
-			switch {
-			case c.Bad != "" || !c.InScope || c.Deleted:
+			piped, handedOn := got[strconv.Itoa(i)]
+			if c.Bad != "" || !c.InScope || c.Deleted {
 				require.False(t, handedOn, "%v: %+v", row, c)
 				continue
 			}

@@ -223,6 +223,8 @@ func FuzzExpression(f *testing.F) {
 
 // TestAllocations bounds what a row costs: expressions, keys and matches may
 // allocate their results, and nothing else.
+//
+//nolint:paralleltest // allocations of tests beside it would be counted
 func TestAllocations(t *testing.T) {
 	m, batch := benchMapping(t)
 	reader, err := m.Systems[0].NewReader(batch.Schema)
