@@ -47,7 +47,7 @@ func (s *signals) take(sig os.Signal) {
 		return
 	}
 	if s.ended {
-		os.Exit(exitInterrupted)
+		os.Exit(exitInterrupted) //nolint:gocritic // nothing deferred matters any more
 	}
 	s.ended = true
 	s.cancel(errInterrupted)

@@ -41,7 +41,7 @@ func (s Site) Definitions() string { return filepath.Join(s.Dir, "mappings") }
 
 func (s Site) file(name string) string { return filepath.Join(s.Dir, name) }
 
-// ErrNotOurs: the folder has something else in it.
+// ErrNotOurs means that the folder has something else in it.
 var ErrNotOurs = errors.New("is there and is no demo's folder")
 
 // Build makes the site anew: the same people every time. What an earlier demo
