@@ -100,6 +100,9 @@ func (g *Guard) deletes(ctx context.Context, pass Pass, system string, ops map[s
 	if now == 0 {
 		return nil, nil
 	}
+	if now > 1 && now >= rows { // however few: an emptied source never empties the others
+		return []string{fmt.Sprintf("%d deletes in %s: that is all that it has", now, system)}, nil
+	}
 	earlier := int64(0)
 	for _, op := range []string{reconcile.OpDelete, reconcile.OpSoft} {
 		n, err := g.Ledger.JournalCount(ctx, pass.Sync, system, op, pass.Now.Time().Add(-guardDay))

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +27,12 @@ func newCheck(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			project, _ := house.Project() // its problems are told below
+			for _, name := range names {
+				if _, err := project.Find(name); err != nil && len(project.Definitions) > 0 {
+					return &exitError{code: exitUsage, err: err, next: "`syncline status` lists the syncs of " + a.flags.definitions}
+				}
+			}
 			problems, checked := a.check(c.Context(), house, names, offline)
 			return a.showProblems(problems, checked)
 		},
@@ -40,9 +48,6 @@ func (a *app) check(ctx context.Context, house *worker.House, names []string, of
 	project, problems := house.Project()
 	wanted := map[string]bool{}
 	for _, name := range names {
-		if _, err := project.Find(name); err != nil {
-			problems = append(problems, mappings.Problem{Severity: mappings.SeverityError, Sync: name, Message: err.Error()})
-		}
 		wanted[name] = true
 	}
 	checked := 0
@@ -68,7 +73,11 @@ func (a *app) check(ctx context.Context, house *worker.House, names []string, of
 		}
 		problems = own
 	}
-	return problems.In(a.flags.definitions), checked
+	problems = problems.In(a.flags.definitions)
+	slices.SortStableFunc(problems, func(a, b mappings.Problem) int {
+		return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
+	return problems, checked
 }
 
 // describe asks the systems of a definition what they look like.

@@ -135,7 +135,7 @@ func newConnectionsTest(a *app) *cobra.Command {
 			}
 			project, problems := house.Project()
 			all := places(project)
-			if len(all) == 0 {
+			if len(all) == 0 && len(names) == 0 {
 				return orNothing(problems.In(a.flags.definitions).Err())
 			}
 			if all, err = pick(all, names); err != nil {

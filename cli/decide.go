@@ -11,14 +11,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/sdk/client"
 
-	"github.com/syncline-dev/syncline/activities"
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/internal/reconcile"
 	"github.com/syncline-dev/syncline/internal/record"
-	"github.com/syncline-dev/syncline/worker"
-	"github.com/syncline-dev/syncline/workflows"
 )
 
 // choice is what the flags of `conflicts decide` say.
@@ -35,11 +31,14 @@ func newConflictsDecide(a *app) *cobra.Command {
 		Use:   "decide [ID...]",
 		Short: "Decide conflicts; on a terminal without flags it asks",
 		RunE: func(c *cobra.Command, args []string) error {
+			ch.valued = c.Flags().Changed("value")
+			if err := ch.usable(args, a.screen.asks); err != nil {
+				return err
+			}
 			house, err := a.openHouse(c.Context())
 			if err != nil {
 				return err
 			}
-			ch.valued = c.Flags().Changed("value")
 			rows, err := chosen(c.Context(), house.Ledger, ch, args)
 			if err != nil {
 				return err
@@ -71,9 +70,6 @@ func newConflictsDecide(a *app) *cobra.Command {
 
 // chosen finds the conflicts that are to be decided.
 func chosen(ctx context.Context, store *ledger.Store, ch choice, args []string) ([]ledger.ConflictRow, error) {
-	if ch.all == (len(args) > 0) {
-		return nil, usage("name conflicts by their ids, or use --all")
-	}
 	if ch.all {
 		return store.Conflicts(ctx, ledger.ConflictFilter{Sync: ch.sync, Kind: ch.kind, Field: ch.field, State: "open"})
 	}
@@ -94,9 +90,17 @@ func (ch choice) verb() (verb string, given int) {
 		set  bool
 		verb string
 	}{
-		{ch.take != "", "take"}, {ch.valued, "value"}, {ch.link != "", "link"}, {ch.separate, "separate"},
-		{ch.keep, "keep"}, {ch.remove, "delete"}, {ch.wait, "wait"}, {ch.blank, "blank"}, {ch.revert, "revert"},
-		{ch.accept, "accept"}, {ch.skip, "skip"},
+		{ch.take != "", "take"},
+		{ch.valued, "value"},
+		{ch.link != "", "link"},
+		{ch.separate, "separate"},
+		{ch.keep, "keep"},
+		{ch.remove, "delete"},
+		{ch.wait, "wait"},
+		{ch.blank, "blank"},
+		{ch.revert, "revert"},
+		{ch.accept, "accept"},
+		{ch.skip, "skip"},
 	} {
 		if option.set {
 			verb = option.verb
@@ -106,14 +110,27 @@ func (ch choice) verb() (verb string, given int) {
 	return verb, given
 }
 
-func (a *app) decideAll(ctx context.Context, rows []ledger.ConflictRow, ch choice) error {
+// usable refuses what makes no sense before anything is opened.
+func (ch choice) usable(args []string, asks bool) error {
 	_, given := ch.verb()
-	if given > 1 {
+	switch {
+	case ch.all == (len(args) > 0):
+		return usage("name conflicts by their ids, or use --all")
+	case given > 1:
 		return usage("decide one way: --take, --value, --link, --separate, --keep, --delete, --wait, --blank, --revert, --accept or --skip")
-	}
-	if given == 0 && !a.screen.asks {
+	case given == 0 && !asks:
 		return usage("say how to decide, such as --take SYSTEM; on a terminal it asks")
 	}
+	for _, arg := range args {
+		if _, err := parseID(arg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) decideAll(ctx context.Context, rows []ledger.ConflictRow, ch choice) error {
+	_, given := ch.verb()
 	syncs := map[string][]int64{}
 	for _, row := range rows {
 		mine := ch
@@ -139,83 +156,6 @@ func (a *app) decideAll(ctx context.Context, rows []ledger.ConflictRow, ch choic
 		syncs[row.Sync] = append(syncs[row.Sync], id)
 	}
 	return a.apply(ctx, syncs)
-}
-
-// apply tells each Sync of its decisions and waits for the run that applies
-// them.
-func (a *app) apply(ctx context.Context, syncs map[string][]int64) error {
-	if len(syncs) == 0 {
-		a.screen.note("there is nothing to decide")
-		return nil
-	}
-	if _, err := a.openEngine(ctx); err != nil {
-		return err
-	}
-	for _, sync := range sortedKeys(syncs) {
-		for _, id := range syncs[sync] {
-			if err := a.tell(ctx, sync, id); err != nil {
-				return fmt.Errorf("the decision is stored and will be applied by the next run of %s: %w", sync, err)
-			}
-		}
-		if err := a.waitApplied(ctx, sync, syncs[sync]); err != nil {
-			return err
-		}
-		if a.screen.json {
-			if err := a.screen.print(map[string]any{"sync": sync, "decided": len(syncs[sync]), "decisions": syncs[sync]}); err != nil {
-				return err
-			}
-			continue
-		}
-		a.screen.say("%s %s decided and applied in %s", a.screen.green("✓"), count(len(syncs[sync]), "conflict"), sync)
-	}
-	return nil
-}
-
-func (a *app) tell(ctx context.Context, sync string, decision int64) error {
-	handle, err := a.client().UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: worker.StartSync(a.client(), sync),
-		UpdateOptions: client.UpdateWorkflowOptions{
-			UpdateName: workflows.UpdateDecide, WaitForStage: client.WorkflowUpdateStageCompleted,
-			Args: []any{activities.Decision{Decision: decision}},
-		},
-	})
-	if err != nil {
-		return plainError(err)
-	}
-	return plainError(handle.Get(ctx, nil))
-}
-
-func (a *app) waitApplied(ctx context.Context, sync string, ids []int64) error {
-	ctx, cancel := context.WithTimeout(ctx, appliedTimeout)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		waiting := 0
-		for _, id := range ids {
-			row, err := a.house.Ledger.Decision(ctx, id)
-			if err != nil {
-				return err
-			}
-			switch row.State {
-			case "pending":
-				waiting++
-			case "refused":
-				return &exitError{
-					code: exitWaiting, err: fmt.Errorf("conflict %d has changed meanwhile; the decision was not applied", row.ConflictID),
-					next: fmt.Sprintf("`syncline conflicts show %d` shows what it is now", row.ConflictID),
-				}
-			}
-		}
-		if waiting == 0 {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("the decision on %s is stored; its run has not ended yet: %w", sync, ctx.Err())
-		}
-	}
 }
 
 // decisionRow turns a choice into a row of the ledger.

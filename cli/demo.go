@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
@@ -289,6 +288,3 @@ func (t *tour) stay(ctx context.Context) error {
 	t.a.signals.wait(ctx)
 	return nil
 }
-
-// appliedTimeout is how long `decide` waits for the run that applies.
-const appliedTimeout = 2 * time.Minute

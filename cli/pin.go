@@ -57,7 +57,7 @@ func (a *app) find(house *worker.House, name string) (*mappings.Definition, erro
 	def, err := project.Find(name)
 	if err != nil {
 		if problems.Failed() {
-			return nil, problems
+			return nil, fmt.Errorf("%w, as far as the definitions can be read:\n%w", err, problems)
 		}
 		return nil, &exitError{code: exitUsage, err: err, next: "`syncline status` lists the syncs of " + a.flags.definitions}
 	}

@@ -86,7 +86,7 @@ func (a *app) showPlan(plan *activities.Plan, match string) {
 		}
 	}
 	if plan.More > 0 {
-		s.say("\nand %d more changes: --limit %d shows them", plan.More, plan.More+int64(len(plan.Changes)))
+		s.say("\nand %s: --limit %d shows them", count(plan.More, "more change"), plan.More+int64(len(plan.Changes)))
 	}
 	c := plan.Counts
 	s.say("\n%d read · %d changed · %d unchanged · %d in conflict · %d quarantined · %d ignored. Nothing was written.",

@@ -52,7 +52,9 @@ func isTerminalIn(r io.Reader) bool {
 // say prints a line of a result; the environment comes before the first.
 func (s *screen) say(format string, args ...any) {
 	s.head(s.out)
-	fmt.Fprintf(s.out, format+"\n", args...)
+	for line := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
+		fmt.Fprintln(s.out, strings.TrimRight(line, " "))
+	}
 }
 
 // question asks a person and gives the answer; the end of the input, or of

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/syncline-dev/syncline/internal/engine"
 )
 
 func newUp(a *app) *cobra.Command {
@@ -14,13 +16,17 @@ func newUp(a *app) *cobra.Command {
 			"Other commands of the same state folder use it while it is up.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			running, err := engine.Look(engine.Options{State: a.flags.state})
+			if err != nil {
+				return err
+			}
+			if running.External {
+				return usage("a Temporal cluster is configured (" + running.Address + ") and is up by itself; `syncline worker` runs a worker for it")
+			}
 			if _, err := a.openEngine(c.Context()); err != nil {
 				return err
 			}
 			if !a.engine.Embedded() {
-				if a.engine.External() {
-					return usage("TEMPORAL_ADDRESS is set: that cluster is up by itself; `syncline worker` runs a worker for it")
-				}
 				return fmt.Errorf("another `syncline up` has this state folder already: %s", a.engine.UIURL())
 			}
 			if err := a.restoreSchedules(c.Context()); err != nil {
@@ -42,11 +48,15 @@ func newWorker(a *app) *cobra.Command {
 		Short: "Run a worker for an external Temporal cluster",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if _, err := a.openEngine(c.Context()); err != nil {
+			running, err := engine.Look(engine.Options{State: a.flags.state})
+			if err != nil {
 				return err
 			}
-			if !a.engine.External() {
+			if !running.External {
 				return usage("a worker needs a cluster: set TEMPORAL_ADDRESS or a profile in temporal.toml; without one, `syncline up` does all")
+			}
+			if _, err := a.openEngine(c.Context()); err != nil {
+				return err
 			}
 			if !a.house.Stage.Shared() {
 				a.screen.note("warning: the stage is a local folder; with workers on several machines set --stage to a shared one")

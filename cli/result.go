@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/workflows"
+)
+
+// ended makes sense of how a run workflow ended.
+func (a *app) ended(started workflows.Started, result activities.Result, err error) (activities.Result, error) {
+	if err == nil {
+		return result, nil
+	}
+	result.Run, result.Sync = started.WorkflowID, workflows.SyncOf(started.WorkflowID)
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		if app.HasDetails() {
+			_ = app.Details(&result) // a run that failed early has none
+		}
+		result.Outcome = activities.OutcomeFailed
+		if result.Reason == "" {
+			result.Reason = app.Message()
+		}
+		return result, &exitError{
+			code: codeOf(connectors.Kind(app.Type())), err: errors.New(app.Message()),
+			next: nextFor(connectors.Kind(app.Type()), result),
+		}
+	}
+	return result, plainError(err)
+}
+
+func nextFor(kind connectors.Kind, result activities.Result) string {
+	switch kind {
+	case connectors.Unauthorized, connectors.Transient:
+		return "nothing more was written and positions were not moved; `syncline connections test` checks the connection, then run it again"
+	case connectors.SchemaChanged, connectors.NotFound:
+		return "nothing more was written and positions were not moved; `syncline check` shows what does not fit"
+	case connectors.Fenced:
+		return "`syncline runs list " + result.Sync + "` shows who took over"
+	case connectors.RateLimited, connectors.Conflict, connectors.BadRecord, connectors.Incomplete, connectors.Permanent:
+		return "nothing more was written and positions were not moved; `syncline runs show " + result.Run + "` has the details"
+	default:
+		return ""
+	}
+}
+
+// plainError takes Temporal's frame off an error.
+func plainError(err error) error {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return errors.New(app.Message())
+	}
+	return err
+}
+
+// report prints a result and gives its exit code.
+func (a *app) report(result activities.Result) error {
+	if result.URL == "" {
+		result.URL = a.engine.WorkflowURL(result.Run, "")
+	}
+	if a.screen.json {
+		if err := a.screen.print(result); err != nil {
+			return err
+		}
+	} else {
+		a.showResult(result)
+	}
+	switch result.Outcome {
+	case activities.OutcomeDone:
+		return nil
+	case activities.OutcomeWaiting:
+		return &exitError{code: exitWaiting}
+	case activities.OutcomeStopped:
+		return &exitError{
+			code: exitStopped, err: errors.New("stopped before anything was written: " + result.Reason),
+			next: fmt.Sprintf("look at it with `syncline plan %s`, then `syncline approve %s`", result.Sync, result.Run),
+		}
+	default:
+		return &exitError{code: exitFailed, err: errors.New(result.Reason)}
+	}
+}
+
+func (a *app) showResult(r activities.Result) {
+	s := a.screen
+	c := r.Counts
+	mark := s.green("✓")
+	if r.Outcome != activities.OutcomeDone {
+		mark = s.yellow("!")
+	}
+	s.say("%s %s %s in %.1f s", mark, s.bold(r.Run), r.Outcome, r.Seconds)
+	parts := []string{fmt.Sprintf("%d read", c.Read)}
+	for _, p := range []struct {
+		n    int64
+		what string
+	}{
+		{c.Applied, "applied"},
+		{c.Owed, "owed"},
+		{c.Unchanged, "unchanged"},
+		{c.Conflicts, "in conflict"},
+		{c.Quarantined, "quarantined"},
+		{c.Ignored, "ignored"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	s.say("  %s", strings.Join(parts, " · "))
+	for _, name := range sortedKeys(r.Systems) {
+		w := r.Systems[name]
+		line := fmt.Sprintf("  %-12s %d read, %d created, %d updated, %d deleted", name, w.Read, w.Created, w.Updated, w.Deleted)
+		if w.Down != "" {
+			line += "  " + s.red("down: "+w.Down)
+		}
+		s.say("%s", line)
+	}
+	if r.Open > 0 {
+		s.say("  %s", s.yellow(fmt.Sprintf("%d conflicts wait: syncline conflicts list %s", r.Open, r.Sync)))
+	}
+	if c.Quarantined > 0 {
+		s.say("  %s", s.yellow(fmt.Sprintf("%d records are quarantined: syncline quarantine list %s", c.Quarantined, r.Sync)))
+	}
+	s.say("  %s", s.dim(r.URL))
+}

@@ -1,0 +1,195 @@
+package cli_test
+
+import (
+	"context"
+	"database/sql"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite" // scripts look into databases
+
+	"github.com/syncline-dev/syncline/cli"
+	"github.com/syncline-dev/syncline/internal/testenv"
+)
+
+var update = flag.Bool("update", false, "rewrite what the scripts expect to see") //nolint:gochecknoglobals // a flag of the test
+
+// The test binary is also the programs that scripts run, each in a process of
+// its own: with real exit codes, signals and files.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"syncline": func() {
+			os.Exit(cli.Execute(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		},
+		"sqlite": func() { exit(runSQL(os.Args[1], os.Args[2])) },
+		"scrub":  func() { exit(scrub(os.Stdin, os.Stdout)) },
+	})
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// runSQL runs statements on a database file, and prints the rows of the last.
+func runSQL(file, statements string) error {
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(20000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // a test's own file
+	rows, err := db.QueryContext(context.Background(), statements)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // read to its end
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		cells := make([]sql.NullString, len(columns))
+		into := make([]any, len(columns))
+		for i := range cells {
+			into[i] = &cells[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		texts := make([]string, len(cells))
+		for i, c := range cells {
+			if texts[i] = c.String; !c.Valid {
+				texts[i] = "NULL"
+			}
+		}
+		fmt.Println(strings.Join(texts, "|"))
+	}
+	return rows.Err()
+}
+
+// scrub replaces what differs from run to run, so that the rest can be compared
+// to the letter.
+func scrub(in io.Reader, out io.Writer) error {
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	for _, r := range []struct{ pattern, with string }{
+		{`"seconds":[0-9.e-]+`, `"seconds":0.1`},
+		{`in [0-9.]+ s\b`, "in 0.1 s"},
+		{`, [0-9]+ ms`, ", 1 ms"},
+		{`http://127\.0\.0\.1:[0-9]+`, "http://127.0.0.1:8233"},
+		{`port [0-9]+ is taken, it will take the next one; `, ""},
+		{`127\.0\.0\.1:[0-9]+`, "127.0.0.1:0"},
+		{`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?`, "2026-01-05T10:00:00Z"},
+		{`"(seen|hash|digest)":"[0-9a-f]+"`, `"$1":"d1635"`},
+		{`(hash +)[0-9a-f]+`, "${1}d1635"},
+		{`link [0-9a-f]{32}`, "link 1"},
+		{`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, "id"},
+		{`\S*/script-[^/ ]+/`, "$$WORK/"},
+	} {
+		text = regexp.MustCompile(r.pattern).ReplaceAll(text, []byte(r.with))
+	}
+	_, err = out.Write(text)
+	return err
+}
+
+// params are what all scripts share: no cluster, no colours, no variables of
+// whoever runs the tests.
+func params(dir string) testscript.Params {
+	return testscript.Params{
+		Dir: dir, UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("TEMPORAL_CONFIG_FILE", env.WorkDir+"/none.toml")
+			env.Setenv("NO_COLOR", "1")
+			// Where engines agree on who takes which ports.
+			env.Setenv("TMPDIR", os.TempDir())
+			env.Setenv("TZ", "UTC")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "waitfor": waitFor, "waitlog": waitLog,
+		},
+	}
+}
+
+// exits runs a command that must end with a certain exit code: exits 64 syncline …
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGUMENT...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	if err != nil {
+		code = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if code != args[0] {
+		ts.Fatalf("it ended with %s, not with %s", code, args[0])
+	}
+}
+
+// waitFor waits until a file is there.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	file := ts.MkAbs(args[0])
+	wait(ts, file, func() bool {
+		_, err := os.Stat(file)
+		return err == nil
+	})
+}
+
+// waitLog waits until the log says something.
+func waitLog(ts *testscript.TestScript, _ bool, args []string) {
+	file := ts.MkAbs(".syncline/logs/syncline.log")
+	wait(ts, args[0], func() bool {
+		text, err := os.ReadFile(file)
+		return err == nil && strings.Contains(string(text), args[0])
+	})
+}
+
+func wait(ts *testscript.TestScript, what string, there func() bool) {
+	for end := time.Now().Add(time.Minute); !there(); {
+		if time.Now().After(end) {
+			ts.Fatalf("%s did not come", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// TestScripts are the commands that need no engine.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, params("testdata/script"))
+}
+
+// TestEngineScripts are the commands with a real engine, most of which share
+// the one of a `syncline up`.
+func TestEngineScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts engines")
+	}
+	t.Parallel()
+	testscript.Run(t, params("testdata/engine"))
+}
+
+// TestPostgresScripts are those that look at a real PostgreSQL.
+func TestPostgresScripts(t *testing.T) {
+	t.Parallel()
+	p := params("testdata/postgres")
+	base := p.Setup
+	p.Setup = func(env *testscript.Env) error {
+		database := testenv.Postgres(t)
+		env.Setenv("PG_URL", database.URL)
+		return base(env)
+	}
+	testscript.Run(t, p)
+}
