@@ -40,7 +40,7 @@ type pipeColumn struct {
 	pass  int
 	check func(arr arrow.Array, row int) error
 	// text maps a column of text to another, without the virtual machine.
-	text   func(string) string
+	text   func(to []byte, s string) []byte
 	textAt int
 	key    bool
 }
@@ -100,11 +100,11 @@ func (p *Pipe) shortcut(c *pipeColumn, from, to *cell, raw *record.Schema, field
 	if from.when != nil || to.when != nil || from.table != nil || to.table != nil || c.write.expr != nil {
 		return
 	}
-	if program := from.read; program != nil && program.textFn != nil {
+	if program := from.read; program != nil && program.textFn.of != nil {
 		at := p.at[program.columns[0]]
 		if raw.Fields[at].Type.Kind == record.KindString && c.typ.Kind == record.KindString && field.Kind == record.KindString &&
 			within(record.Type{Kind: record.KindString}, field) && within(field, c.typ) {
-			c.text, c.textAt = program.textFn, at
+			c.text, c.textAt = program.textFn.appendTo, at
 		}
 		return
 	}
@@ -320,12 +320,14 @@ func (p *Pipe) textColumn(c *pipeColumn, from *array.String) arrow.Array {
 	defer b.Release()
 	b.Reserve(from.Len())
 	b.ReserveData(len(from.ValueBytes()))
+	var buf []byte // reused
 	for row := range from.Len() {
 		if from.IsNull(row) || p.drop[row] {
 			b.AppendNull()
 			continue
 		}
-		b.Append(c.text(from.Value(row)))
+		buf = c.text(buf[:0], from.Value(row))
+		b.BinaryBuilder.Append(buf)
 	}
 	return b.NewArray()
 }

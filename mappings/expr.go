@@ -53,7 +53,7 @@ type program struct {
 	columns []int
 	// textFn is all that the expression does where it only maps the text of
 	// one column, such as lower(trim(email)).
-	textFn func(string) string
+	textFn textMap
 	// direct evaluates the whole expression without the virtual machine; nil
 	// where it needs one.
 	direct direct
@@ -87,7 +87,7 @@ func (m *machine) eval(p *program) (record.Value, error) {
 	if p.run == nil {
 		return m.value(p.column), nil
 	}
-	if p.textFn != nil {
+	if p.textFn.of != nil {
 		if v, done := m.mapText(p); done {
 			return v, nil
 		}
@@ -113,7 +113,7 @@ func (m *machine) mapText(p *program) (record.Value, bool) {
 	if !is {
 		return v, nothing(v)
 	}
-	if out := p.textFn(text); out != text {
+	if out := p.textFn.of(text); out != text {
 		return out, true
 	}
 	return v, true // the same value again costs no allocation

@@ -178,7 +178,7 @@ func evaluateBothWays(t require.TestingT, source string, schema *record.Schema, 
 	require.Equal(t, wantErr, againErr, source)
 	require.True(t, alike(want, again), "%s gave %v and then %v", source, want, again)
 	slow := *p
-	slow.direct, slow.textFn = nil, nil
+	slow.direct, slow.textFn = nil, textMap{}
 	onVM, vmErr := machine().eval(&slow)
 	require.Equal(t, wantErr, vmErr, source)
 	require.True(t, alike(want, onVM), "%s gave %#v and on the machine %#v", source, want, onVM)

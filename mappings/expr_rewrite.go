@@ -45,7 +45,7 @@ type typed struct {
 	isLit bool
 	from  int
 	// textFn is what a chain of functions makes of the text of one column.
-	textFn func(string) string
+	textFn textMap
 	// direct evaluates the node without the virtual machine; nil if it cannot.
 	direct direct
 }

@@ -207,7 +207,7 @@ func onMachine(t *testing.T, source string, schema *record.Schema, row []record.
 	t.Helper()
 	p, faults := compileSource(source, scope{schema: schema})
 	require.Empty(t, faults)
-	p.direct, p.textFn = nil, nil
+	p.direct, p.textFn = nil, textMap{}
 	m := newMachine(schema)
 	for i, v := range row {
 		m.set(i, v)

@@ -27,7 +27,7 @@ type helper struct {
 	nulls bool
 	call  function
 	// text is all of the function, where it maps a text to a text.
-	text func(string) string
+	text textMap
 	// make gives the call and the type for literal arguments, where they
 	// decide; nil leaves both to call and gives.
 	make func(args []typed) (function, record.Type, error)
@@ -50,8 +50,8 @@ var functionTable = sync.OnceValue(func() map[string]*helper {
 		for i := range group.helpers {
 			h := &group.helpers[i]
 			h.group = group.title
-			if h.text != nil && h.call == nil {
-				h.call = onText(h.text)
+			if h.text.of != nil && h.call == nil {
+				h.call = onText(h.text.of)
 			}
 			if h.call != nil && !h.nulls {
 				h.call = nullable(h.call)
@@ -153,20 +153,35 @@ func (r *rewriter) call(n *ast.CallNode) typed {
 	return r.special(from, typ, fn, args...)
 }
 
+// textMap maps a text to a text: of alone, and appendTo behind other bytes, for
+// columns of texts that are built without a value for each row.
+type textMap struct {
+	of       func(string) string
+	appendTo func(to []byte, s string) []byte
+}
+
+// mapText is a map that has nothing better for appending.
+func mapText(of func(string) string) textMap {
+	return textMap{of: of, appendTo: func(to []byte, s string) []byte { return append(to, of(s)...) }}
+}
+
 // chained puts the function behind those of its argument, where all of them
 // only map the text of one column.
-func (h *helper) chained(args []typed) func(string) string {
-	if h.text == nil || len(args) != 1 || args[0].typ.Kind != record.KindString {
-		return nil
+func (h *helper) chained(args []typed) textMap {
+	if h.text.of == nil || len(args) != 1 || args[0].typ.Kind != record.KindString {
+		return textMap{}
 	}
-	inner, outer := args[0].textFn, h.text
+	inner, outer := args[0].textFn.of, h.text
 	switch {
 	case args[0].column >= 0:
 		return outer
 	case inner != nil:
-		return func(s string) string { return outer(inner(s)) }
+		return textMap{
+			of:       func(s string) string { return outer.of(inner(s)) },
+			appendTo: func(to []byte, s string) []byte { return outer.appendTo(to, inner(s)) },
+		}
 	default:
-		return nil
+		return textMap{}
 	}
 }
 

@@ -14,21 +14,21 @@ import (
 func textHelpers() []helper {
 	return []helper{
 		{
-			name: "lower", params: []string{"text"}, gives: "string", text: strings.ToLower,
+			name: "lower", params: []string{"text"}, gives: "string", text: textMap{of: strings.ToLower, appendTo: appendLower},
 			doc:      "The text in small letters.",
 			examples: []example{{`lower("Bob@X.com")`, "bob@x.com"}, {`lower(nothing)`, "NULL"}},
 		},
 		{
-			name: "upper", params: []string{"text"}, gives: "string", text: strings.ToUpper,
+			name: "upper", params: []string{"text"}, gives: "string", text: textMap{of: strings.ToUpper, appendTo: appendUpper},
 			doc: "The text in capital letters.", examples: []example{{`upper("de")`, "DE"}},
 		},
 		{
-			name: "trim", params: []string{"text", "chars?"}, gives: "string", call: trim, text: strings.TrimSpace,
+			name: "trim", params: []string{"text", "chars?"}, gives: "string", call: trim, text: mapText(strings.TrimSpace),
 			doc:      "The text without white space, or without the given characters, at both ends.",
 			examples: []example{{`trim("  Ada ")`, "Ada"}, {`trim("--7--", "-")`, "7"}},
 		},
 		{
-			name: "nfc", params: []string{"text"}, gives: "string", text: norm.NFC.String,
+			name: "nfc", params: []string{"text"}, gives: "string", text: mapText(norm.NFC.String),
 			doc:      "The text with its accents composed (Unicode NFC). Comparing does that by itself.",
 			examples: []example{{`nfc("e\u0301")`, "é"}},
 		},
@@ -111,6 +111,27 @@ func onText(f func(string) string) function {
 		}
 		return args[0], nil
 	}
+}
+
+func appendLower(to []byte, s string) []byte { return appendCase(to, s, 'A', 'Z', strings.ToLower) }
+
+func appendUpper(to []byte, s string) []byte { return appendCase(to, s, 'a', 'z', strings.ToUpper) }
+
+// appendCase changes the case of ASCII letters in a range as they are copied;
+// other letters take the long way.
+func appendCase(to []byte, s string, from, last byte, long func(string) string) []byte {
+	start := len(to)
+	for i := range len(s) {
+		c := s[i]
+		if c >= 0x80 {
+			return append(to[:start], long(s)...)
+		}
+		if c >= from && c <= last {
+			c ^= 'a' - 'A'
+		}
+		to = append(to, c)
+	}
+	return to
 }
 
 func trim(args ...any) (any, error) {
