@@ -59,8 +59,6 @@ func (p *place) close() error {
 
 func (p *place) definitions() string { return filepath.Join(p.dir, "mappings") }
 
-func (p *place) file(name string) string { return filepath.Join(p.dir, name) }
-
 // define writes the definition of the sync, which is named like its file.
 func (p *place) define(name, text string) error {
 	return os.WriteFile(filepath.Join(p.definitions(), name+".yaml"), []byte(text), 0o600)

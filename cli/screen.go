@@ -122,7 +122,10 @@ func (s *screen) exit(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	code, next := exitFailed, ""
+	var (
+		code int
+		next string
+	)
 	var coded *exitError
 	if errors.As(err, &coded) {
 		code, next = coded.code, coded.next

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/jackc/pgx/v5/stdlib" // scripts look into databases
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite" // scripts look into databases
 
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 			os.Exit(cli.Execute(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
 		"sqlite": func() { exit(runSQL(os.Args[1], os.Args[2])) },
+		"psql":   func() { exit(runPostgres(os.Args[1])) },
 		"scrub":  func() { exit(scrub(os.Stdin, os.Stdout)) },
 	})
 }
@@ -43,11 +45,18 @@ func exit(err error) {
 
 // runSQL runs statements on a database file, and prints the rows of the last.
 func runSQL(file, statements string) error {
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(20000)")
+	return query("sqlite", "file:"+file+"?_pragma=busy_timeout(20000)", statements)
+}
+
+// runPostgres does the same in the script's PostgreSQL.
+func runPostgres(statements string) error { return query("pgx", os.Getenv("PG_URL"), statements) }
+
+func query(driver, address, statements string) error {
+	db, err := sql.Open(driver, address)
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // a test's own file
+	defer db.Close() //nolint:errcheck // a test's own database
 	rows, err := db.QueryContext(context.Background(), statements)
 	if err != nil {
 		return err
@@ -88,6 +97,7 @@ func scrub(in io.Reader, out io.Writer) error {
 		{`"seconds":[0-9.e-]+`, `"seconds":0.1`},
 		{`in [0-9.]+ s\b`, "in 0.1 s"},
 		{`, [0-9]+ ms`, ", 1 ms"},
+		{`about [0-9]+ rows`, "about 9 rows"},
 		{`http://127\.0\.0\.1:[0-9]+`, "http://127.0.0.1:8233"},
 		{`port [0-9]+ is taken, it will take the next one; `, ""},
 		{`127\.0\.0\.1:[0-9]+`, "127.0.0.1:0"},
@@ -187,7 +197,7 @@ func TestPostgresScripts(t *testing.T) {
 	p := params("testdata/postgres")
 	base := p.Setup
 	p.Setup = func(env *testscript.Env) error {
-		database := testenv.Postgres(t)
+		database := testenv.Postgres(t, testenv.Options{Password: "right"})
 		env.Setenv("PG_URL", database.URL)
 		return base(env)
 	}
