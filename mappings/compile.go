@@ -219,7 +219,11 @@ func (c *compilation) cell(f *compiledField, s *SystemMapping, written *Cell) *c
 	default:
 		p, problems := compileExpr(source, s.scope())
 		for i := range problems {
-			if problems[i].Hint == "" {
+			switch {
+			case c.def.Same.All && written.Pos == c.def.Same.Pos:
+				problems[i].Pos = written.Pos
+				problems[i].Hint = fmt.Sprintf("same: {except: [%s]}, or give %s the column", source.Value, s.Name)
+			case problems[i].Hint == "":
 				problems[i].Hint = suggestion(source.Value, s.schema.Names())
 			}
 		}

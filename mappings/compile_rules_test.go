@@ -263,7 +263,8 @@ func TestSameAll(t *testing.T) {
 	require.True(t, m.Stateless, m.StatelessWhyNot)
 
 	_, problems := Compile(parseOne(t, two(systems, "match: key\nsame: all\n")), objects)
-	require.ErrorContains(t, problems.Err(), `secret`)
+	require.Len(t, problems, 1)
+	require.Equal(t, "same: {except: [secret]}, or give b the column", problems[0].Hint)
 
 	m = mustCompile(t, two(systems, "match: key\nsame: {except: [secret]}\nfields:\n  mail: {a: lower(email), b: email}\n"), objects)
 	require.Equal(t, []string{"id", "made", "mail"}, m.Schema.Names(), "a row takes the columns that it names")

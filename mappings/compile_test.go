@@ -1,9 +1,12 @@
 package mappings
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/syncline-dev/syncline/internal/record"
@@ -205,4 +208,27 @@ func TestThreeWay(t *testing.T) {
 	require.Equal(t, record.Decimal("12.34"), predicted[2])
 	_, err = m.Rules.Systems[1].Predict([]record.Value{"b", strings.Repeat("x", 41), nil, nil, nil, nil, nil, nil})
 	require.EqualError(t, err, "field name: longer than 40 characters")
+}
+
+// A mapping is shared: readers and writers are made per goroutine, and what
+// reconcile calls may be called from many at once.
+func TestMappingIsShared(t *testing.T) {
+	t.Parallel()
+	m := mustCompile(t, threeWay, threeWayObjects(t))
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			name := fmt.Sprintf("Person %d", i)
+			for range 200 {
+				predicted, err := m.Rules.Systems[0].Predict([]record.Value{name + "@X.com", name, nil, nil, nil, nil, nil, nil})
+				assert.NoError(t, err)
+				assert.Equal(t, strings.ToLower(name)+"@x.com", predicted[0])
+				assert.Equal(t, name, predicted[1])
+				ok, err := m.Rules.Systems[1].Accept([]record.Value{nil, nil, nil, "customer", nil, nil, nil, nil})
+				assert.NoError(t, err)
+				assert.True(t, ok)
+			}
+		})
+	}
+	group.Wait()
 }

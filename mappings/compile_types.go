@@ -157,6 +157,13 @@ func (s *SystemMapping) reading(f *compiledField, cell *cell) converter {
 		}
 	case cell.path != "" && within(from, to):
 		return nil
+	case to == bare(to) && to.Kind != record.KindList && to.Kind != record.KindSet:
+		return func(v record.Value) (record.Value, error) {
+			if record.KindOf(v) == to.Kind {
+				return v, nil // as it nearly always is; converting would allocate it again
+			}
+			return record.Convert(to, v)
+		}
 	default:
 		return func(v record.Value) (record.Value, error) { return record.Convert(to, v) }
 	}

@@ -289,8 +289,17 @@ func syntaxError(err error) exprError {
 			rest = token
 		}
 		message = "does not expect " + rest + " here"
+		return exprError{from: located.From, message: message, hint: operatorHints[rest]}
 	}
 	return exprError{from: located.From, message: message}
+}
+
+// operatorHints show how words are written that stand between their operands
+// and may have been meant as functions.
+var operatorHints = map[string]string{ //nolint:gochecknoglobals // a constant table
+	`"contains"`: "write text contains part, or has(text, part)", `"startsWith"`: "write text startsWith part",
+	`"endsWith"`: "write text endsWith part", `"matches"`: `write text matches "pattern"`, `"in"`: "write value in [a, b]",
+	`"="`: "write == to compare",
 }
 
 // CheckExpression compiles an expression over columns and tells everything

@@ -23,6 +23,7 @@ type Reader struct {
 	part     []record.Value // reused
 	hasher   record.Hasher
 	whens    []int // fields with a `when`
+	needed   []int // fields that `when` and match read
 }
 
 type placing struct{ from, to int }
@@ -70,6 +71,7 @@ func (s *SystemMapping) NewReader(raw *record.Schema) (*Reader, error) {
 		}
 		r.places = append(r.places, placing{from: from, to: place})
 	}
+	r.needed = s.overFields()
 	for _, key := range s.Key {
 		r.keys = append(r.keys, raw.Index(key))
 	}
@@ -82,6 +84,32 @@ func (s *SystemMapping) NewReader(raw *record.Schema) (*Reader, error) {
 		}
 	}
 	return r, nil
+}
+
+// overFields gives the fields that reading a row evaluates expressions over.
+func (s *SystemMapping) overFields() []int {
+	read := make([]bool, len(s.cells))
+	for _, cell := range s.cells {
+		if cell != nil && cell.when != nil {
+			for _, place := range cell.when.columns {
+				read[place] = true
+			}
+		}
+	}
+	for _, a := range s.mapping.matches {
+		for _, p := range a.parts {
+			for _, place := range p.columns {
+				read[place] = true
+			}
+		}
+	}
+	var places []int
+	for place := range read {
+		if read[place] {
+			places = append(places, place)
+		}
+	}
+	return places
 }
 
 // Key names the row; "" where a key column is NULL or not in the row.
@@ -177,11 +205,8 @@ func (r *Reader) field(i int, cell *cell, row []record.Value) (record.Value, err
 
 // switchOff leaves out the fields whose `when` is not true.
 func (r *Reader) switchOff(out *Canonical) {
-	if len(r.whens) == 0 && len(r.side.mapping.matches) == 0 {
-		return
-	}
-	for i, v := range out.Values {
-		r.fields.set(i, v)
+	for _, i := range r.needed {
+		r.fields.set(i, out.Values[i])
 	}
 	for _, i := range r.whens {
 		on, err := r.fields.truth(r.side.cells[i].when)
