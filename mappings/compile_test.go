@@ -3,11 +3,10 @@ package mappings
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/syncline-dev/syncline/internal/record"
 )
@@ -215,20 +214,25 @@ func TestThreeWay(t *testing.T) {
 func TestMappingIsShared(t *testing.T) {
 	t.Parallel()
 	m := mustCompile(t, threeWay, threeWayObjects(t))
-	var group sync.WaitGroup
+	var group errgroup.Group
 	for i := range 8 {
-		group.Go(func() {
+		group.Go(func() error {
 			name := fmt.Sprintf("Person %d", i)
 			for range 200 {
 				predicted, err := m.Rules.Systems[0].Predict([]record.Value{name + "@X.com", name, nil, nil, nil, nil, nil, nil})
-				assert.NoError(t, err)
-				assert.Equal(t, strings.ToLower(name)+"@x.com", predicted[0])
-				assert.Equal(t, name, predicted[1])
+				if err != nil {
+					return err
+				}
 				ok, err := m.Rules.Systems[1].Accept([]record.Value{nil, nil, nil, "customer", nil, nil, nil, nil})
-				assert.NoError(t, err)
-				assert.True(t, ok)
+				if err != nil {
+					return err
+				}
+				if !ok || predicted[0] != strings.ToLower(name)+"@x.com" || predicted[1] != name {
+					return fmt.Errorf("%s became %v, accepted: %t", name, predicted, ok)
+				}
 			}
+			return nil
 		})
 	}
-	group.Wait()
+	require.NoError(t, group.Wait())
 }
