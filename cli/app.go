@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -118,6 +119,9 @@ func (a *app) openEngine(ctx context.Context) (*engine.Engine, error) {
 	e, err := engine.Connect(ctx, engine.Options{
 		State: house.Config.State, TemporalPort: a.flags.temporalPort, UIPort: a.flags.uiPort, Logger: a.log,
 	})
+	if errors.Is(err, engine.ErrPortTaken) {
+		return nil, &exitError{code: exitFailed, err: fmt.Errorf("the engine: %w", err)}
+	}
 	if err != nil {
 		return nil, &exitError{code: exitUnreachable, err: fmt.Errorf("the engine: %w", err), next: "`syncline doctor` looks for the cause"}
 	}

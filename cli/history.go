@@ -26,6 +26,9 @@ func newHistory(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(entries) == 0 {
+				a.screen.note("nothing was written that this names")
+			}
 			for _, entry := range entries {
 				if a.screen.json {
 					if err := a.screen.print(viewEntry(entry)); err != nil {
@@ -183,14 +186,18 @@ func (a *app) showLink(session *activities.Session, link *reconcile.Link) {
 	s.say("link %s", s.bold(v.Link))
 	for _, name := range sortedKeys(v.Members) {
 		m := v.Members[name]
-		s.say("  %-12s %s  %s %s", name, m.Key, m.State, m.Why)
+		owed := ""
+		if m.Owed {
+			owed = s.yellow("  owed: it has not got the latest yet")
+		}
+		s.say("  %-12s %-28s %s %s%s", name, m.Key, m.State, m.Why, owed)
 	}
 	for _, field := range session.Mapping.Schema.Names() {
 		f, ok := v.Fields[field]
 		if !ok {
 			continue
 		}
-		s.say("  %-14s %s  %s", field, shown(f.Base), s.dim(f.From+" "+f.Rule))
+		s.say("  %-14s %-40s %s", field, shown(f.Base), s.dim(f.From+", "+f.Rule))
 		for _, system := range sortedKeys(f.Differs) {
 			s.say("      %s has %s", system, shown(f.Differs[system]))
 		}

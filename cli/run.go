@@ -90,6 +90,9 @@ func (a *app) run(ctx context.Context, name string, ask workflows.Ask, detach bo
 	}
 	if detach {
 		a.screen.say("%s is on its way: %s", started.WorkflowID, a.engine.WorkflowURL(started.WorkflowID, started.RunID))
+		if a.engine.Embedded() {
+			a.screen.note("no `syncline up` is there to go on with it: it goes on with the next one, or with the next run")
+		}
 		return nil
 	}
 	return a.await(ctx, started)
@@ -99,6 +102,10 @@ func (a *app) run(ctx context.Context, name string, ask workflows.Ask, detach bo
 // while until the run is on its way.
 func (a *app) start(ctx context.Context, name string, ask workflows.Ask) (workflows.Started, error) {
 	quiet := time.AfterFunc(patience, func() {
+		if a.engine.External() {
+			a.screen.note("no answer yet; is a `syncline worker` running for this cluster?")
+			return
+		}
 		before := "another run"
 		if runs, err := a.house.Ledger.Runs(ctx, name, 1); err == nil && len(runs) > 0 {
 			before = runs[0].ID

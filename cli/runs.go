@@ -31,6 +31,9 @@ func newRunsList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(runs) == 0 {
+				a.screen.note("%s was never run", args[0])
+			}
 			for _, run := range runs {
 				result := resultOf(run)
 				if a.screen.json {

@@ -133,7 +133,8 @@ func params(dir string) testscript.Params {
 	}
 }
 
-// exits runs a command that must end with a certain exit code: exits 64 syncline …
+// exits runs a command that must end with a certain exit code, which
+// stands before it.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARGUMENT...")
