@@ -11,6 +11,10 @@ func (r *resolver) displace(m *Member, seen *sighting, left leave) {
 	if m.State == Detached && m.Why == whyGone {
 		return
 	}
+	// An observation that said nothing new of the member says all of the row.
+	if p := r.places[ref{m.System, m.Key}]; seen == nil && p != nil && p.obs != nil && !p.obs.Gone {
+		seen = &sighting{system: m.System, key: m.Key, match: p.obs.Match, obs: p.obs}
+	}
 	if seen != nil {
 		seen.end = undecided
 		r.displaced = append(r.displaced, seen)
@@ -35,7 +39,7 @@ func (r *resolver) attach(rows []*sighting, anchors []*anchor) {
 			row.end = endIgnored // as it was, and counted nowhere
 		}
 		if direct := rel.direct[i]; len(direct) == 1 && row.obs != nil {
-			if a := rel.anchors[direct[0]]; a.free(row.system) && a.vacant(row.system) {
+			if a := rel.anchors[direct[0]]; a.free(row.system) && a.vacant(row.system) && !a.asked(row.system) {
 				r.joinRow(a, row, false)
 				continue
 			}
@@ -55,6 +59,12 @@ func (r *resolver) attach(rows []*sighting, anchors []*anchor) {
 			r.keepLoose(row, Unlinked, whyScope)
 		}
 	}
+}
+
+// asked reports whether other rows of that system may be the link's: then it
+// is for people to say which.
+func (a *anchor) asked(s int) bool {
+	return a.work != nil && slices.ContainsFunc(a.work.next, func(c *Conflict) bool { return c.about() && c.System == s })
 }
 
 // vacant reports whether the link has no row there, or one that is gone in
