@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -48,5 +49,5 @@ func TestSnapshotIsSharedWhileItIsHeld(t *testing.T) {
 		require.Equal(t, "old", r.values[1])
 	}
 	// All partitions were read: the snapshot is let go, and a repeated read sees what is there now.
-	require.Len(t, other.readWindow(w), 2000)
+	require.Eventually(t, func() bool { return len(other.readWindow(w)) == 2000 }, 20*time.Second, 50*time.Millisecond)
 }
