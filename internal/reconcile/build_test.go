@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -177,6 +178,9 @@ func (b *scenarioBuilder) chain(names []string) Chain {
 		p := Policy{Name: name, Text: text}
 		if name == "expression" {
 			p.Eval = joined
+			if args == "fails" {
+				p.Eval = failing
+			}
 		} else {
 			for arg := range strings.FieldsSeq(args) {
 				p.Systems = append(p.Systems, b.system(arg))
@@ -185,6 +189,10 @@ func (b *scenarioBuilder) chain(names []string) Chain {
 		chain = append(chain, p)
 	}
 	return chain
+}
+
+func failing(record.Value, map[int]record.Value) (record.Value, error) {
+	return nil, errors.New("division by zero")
 }
 
 // joined is the expression of the scenarios: all values with a plus between.
@@ -309,6 +317,8 @@ func (b *scenarioBuilder) conflict(given scenarioConflict, link string) *Conflic
 		switch {
 		case given.Field != "":
 			candidate.Value = b.value(c.Field, side.Value)
+		case side.Text != "":
+			candidate.Value = side.Text
 		case side.Match != nil:
 			candidate.Value = matchText(side.Match)
 		case side.Value != nil:

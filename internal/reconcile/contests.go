@@ -59,6 +59,9 @@ func (w *work) leaver(s int) Candidate {
 	}
 	if w.rows[s] != nil {
 		c.At = w.rows[s].modified()
+	} else if open := w.recordConflict(); open.deletedBy(s) {
+		i := slices.IndexFunc(open.Candidates, func(c Candidate) bool { return c.System == s && c.Deleted })
+		c.At = open.Candidates[i].At
 	}
 	return c
 }
@@ -241,6 +244,11 @@ func (w *work) ruling(c, open *Conflict) (rule string, _ ruling) {
 					return "then: " + orElse(p.Text, p.Name), rulingKeep
 				}
 			}
+		case "newest_wins":
+			if order := c.newest(); order != 0 {
+				rule := map[bool]ruling{true: rulingDelete, false: rulingKeep}[order > 0]
+				return "then: " + orElse(p.Text, p.Name), rule
+			}
 		case "manual", "skip":
 			return "", rulingNone
 		}
@@ -253,6 +261,12 @@ const (
 	rulingKeep
 	rulingDelete
 )
+
+// newest compares the conflict's latest delete with its latest edit.
+func (c *Conflict) newest() int {
+	dead := slices.DeleteFunc(slices.Clone(c.Candidates), func(c Candidate) bool { return !c.Deleted })
+	return newest(dead, slices.DeleteFunc(slices.Clone(c.Candidates), func(c Candidate) bool { return c.Deleted }))
+}
 
 func (c *Conflict) ruledBy(d *Decision) ruling {
 	switch d.Verb {

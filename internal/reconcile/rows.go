@@ -82,6 +82,8 @@ func (r *resolver) gather() {
 		at := ref{o.System, o.Key}
 		p, known := r.places[at]
 		switch {
+		case o.Key == "": // nothing can be remembered of a row without a name
+			r.count(o.System, endQuarantined)
 		case known && p.outdates(at, o):
 			r.count(o.System, endIgnored)
 		case !known:
@@ -97,7 +99,7 @@ func (r *resolver) gather() {
 	}
 	for i := range r.bucket.Observations {
 		o := &r.bucket.Observations[i]
-		if p := r.places[ref{o.System, o.Key}]; p.obs == o {
+		if p := r.places[ref{o.System, o.Key}]; p != nil && p.obs == o {
 			r.receive(p, o)
 		}
 	}

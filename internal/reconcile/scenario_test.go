@@ -122,6 +122,7 @@ type scenarioCandidate struct {
 	Value   any      `yaml:"value"`
 	Base    bool     `yaml:"base"`
 	Deleted bool     `yaml:"deleted"`
+	Text    string   `yaml:"text"` // how it was deleted: nothing for a row that is gone
 	Link    string   `yaml:"link"`
 	Match   []string `yaml:"match"`
 	At      int64    `yaml:"at"`
