@@ -37,7 +37,7 @@ func (w *work) breakLoops() {
 		m.State, m.Why = Quarantined, whyLoop
 		w.rows[s].end = endQuarantined
 		for _, f := range w.changedFields(s) {
-			w.note(f, w.now[s][f], w.base[f], w.link.Origins[f].System, "loop", []Candidate{
+			w.note(f, w.base[f], w.base[f], w.link.Origins[f].System, "loop", []Candidate{
 				{System: s, Key: m.Key, Value: w.now[s][f], At: w.rows[s].modified()},
 			})
 		}

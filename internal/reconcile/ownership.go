@@ -36,7 +36,7 @@ func (w *work) directed(f int, sides []contender, open *Conflict) (heard, violat
 			after = heard[0].value
 		}
 		if !w.readsAs(c, f, after) && !record.Equal(c.value, w.lastOf(c.system)[f]) {
-			w.note(f, c.value, after, rule.Owner, "owner_wins", []Candidate{c.candidate()})
+			w.note(f, w.base[f], after, rule.Owner, "owner_wins", []Candidate{c.candidate()})
 		}
 	}
 	return heard, violations
@@ -83,7 +83,7 @@ func (w *work) overrule(f int, c contender, from int, rule string) {
 	if w.rows[c.system] != nil {
 		w.rows[c.system].news = true
 	}
-	w.note(f, c.value, w.base[f], from, rule, []Candidate{c.candidate()})
+	w.note(f, w.base[f], w.base[f], from, rule, []Candidate{c.candidate()})
 }
 
 // violated is an edit where an edit does not count: it is reverted, or left
@@ -93,7 +93,7 @@ func (w *work) violated(f int, c contender, from int, rule string) {
 		if w.rows[c.system] != nil {
 			w.rows[c.system].ignored = true
 		}
-		w.note(f, c.value, w.base[f], from, rule+" (ignored)", []Candidate{c.candidate()})
+		w.note(f, w.base[f], w.base[f], from, rule+" (ignored)", []Candidate{c.candidate()})
 		return
 	}
 	w.overrule(f, c, from, rule)

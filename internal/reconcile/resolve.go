@@ -37,8 +37,8 @@ type Outcome struct {
 	PerSystem []Tally
 }
 
-// Note is one decision for the journal: what a field became, by which rule,
-// and what the losers said.
+// Note is one decision for the journal: what the base of a field became (Field
+// None: the whole record), from whom, by which rule, and what the losers said.
 type Note struct {
 	LinkID string
 	Field  int
