@@ -127,7 +127,7 @@ type probe struct {
 
 func newConnectionsTest(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "test [NAME...]", Short: "Open each connection, and say what answers",
+		Use: "test [CONNECTION...]", Short: "Open each connection, and say what answers",
 		RunE: func(c *cobra.Command, names []string) error {
 			house, err := a.openReading(c.Context())
 			if err != nil {

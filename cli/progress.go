@@ -61,6 +61,8 @@ func (p *progress) show(ctx context.Context, c client.Client, started workflows.
 		p.draw(now)
 		return
 	}
+	p.most[now.Step] = max(p.most[now.Step], now.Written)
+	now.Written = p.most[now.Step]
 	line := fmt.Sprintf("%s: %s, %d read, %d written", p.run, now.Step, now.Read, now.Written)
 	if line != p.last || time.Since(p.said) >= sayAgain {
 		p.screen.note("%s", line)

@@ -56,6 +56,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(commands(a)...)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	usageErrors(root)
+	a.completeNames(root)
 	return root
 }
 

@@ -163,6 +163,7 @@ func (a *app) follow(ctx context.Context, started workflows.Started) (activities
 		case <-ticks.C:
 			progress.show(ctx, a.client(), started)
 		case <-interrupts:
+			a.log.Info("interrupted", "sync", workflows.SyncOf(started.WorkflowID), "run", started.WorkflowID)
 			progress.end()
 			goesOn := "it goes on without this command"
 			if a.engine.Embedded() {

@@ -53,6 +53,26 @@ func (a *Asker) Run(ctx context.Context, sync string) (activities.Result, error)
 // Ask asks a Sync for a run, starting the Sync if it is not open, and answers
 // when the run is on its way.
 func Ask(ctx context.Context, c client.Client, sync string, ask workflows.Ask) (workflows.Started, error) {
+	for try := 1; ; try++ {
+		started, err := askOnce(ctx, c, sync, ask)
+		if try == askTries || !endedMeanwhile(err) {
+			return started, err
+		}
+	}
+}
+
+// askTries: a Sync that ends just when it is asked is asked again, which starts
+// the next one.
+const askTries = 5
+
+// endedMeanwhile: the Sync ended without having started what was asked for. The
+// server gives this error no type but the name.
+func endedMeanwhile(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == "AcceptedUpdateCompletedWorkflow"
+}
+
+func askOnce(ctx context.Context, c client.Client, sync string, ask workflows.Ask) (workflows.Started, error) {
 	var started workflows.Started
 	handle, err := c.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: StartSync(c, sync),

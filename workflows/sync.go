@@ -280,7 +280,7 @@ func (m *mind) child(ctx workflow.Context, request activities.Request, started w
 		m.show(ctx, "run "+execution.ID+" is going on")
 		err = future.Get(ctx, nil)
 	}
-	if temporal.IsCanceledError(err) {
+	if temporal.IsCanceledError(err) && ctx.Err() != nil { // the Sync itself, not only this run
 		return err
 	}
 	m.failed = ""
