@@ -442,3 +442,20 @@ func TestANewLedgerKnowsNothing(t *testing.T) {
 		require.Regexp(t, "^[0-9a-f]{32}$", hash)
 	})
 }
+
+// What a system looked like is kept for runs that cannot reach it; only the
+// current run notes it.
+func TestDescriptionsAreKept(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(k kit) {
+		f := begin(k.t, k.s, people(), "run-1")
+		require.NoError(k.t, k.s.SetDescribed(k.t.Context(), f, "crm", `{"key":["id"]}`))
+		systems, err := k.s.Systems(k.t.Context(), "people")
+		require.NoError(k.t, err)
+		require.JSONEq(k.t, `{"key":["id"]}`, systems["crm"].Described)
+		require.Empty(k.t, systems["billing"].Described)
+		require.ErrorIs(k.t, k.s.SetDescribed(k.t.Context(), f, "nobody", "{}"), ledger.ErrNotFound)
+		begin(k.t, k.s, people(), "run-2")
+		require.ErrorIs(k.t, k.s.SetDescribed(k.t.Context(), f, "crm", "{}"), ledger.ErrFenced)
+	})
+}

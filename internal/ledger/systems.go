@@ -15,6 +15,9 @@ import (
 type SystemState struct {
 	// Identity is of the object that was met first under this name.
 	Identity string
+	// Described is what it looked like when it was last reached, in the caller's
+	// own form; "" if nobody noted it.
+	Described string
 	Position record.Position
 	// Listed: all of its rows were listed once at least; LastSweep is when last.
 	Listed    bool
@@ -30,14 +33,14 @@ func (s *Store) Systems(ctx context.Context, sync string) (map[string]SystemStat
 	var found map[string]SystemState
 	err := s.view(ctx, "read the systems of "+sync, func(t *tx) error {
 		found = map[string]SystemState{}
-		const query = `SELECT x.name, x.source, x.position, x.listed, x.swept,
+		const query = `SELECT x.name, x.source, x.described, x.position, x.listed, x.swept,
 			CASE WHEN s.purged > 0 AND x.position_epoch < s.purged THEN 1 ELSE 0 END
 			FROM systems x JOIN syncs s ON s.id = x.sync WHERE s.name = ?`
 		return t.rows(query, []any{sync}, func(r *sql.Rows) error {
 			var name, position string
 			var listed, swept, behind int64
 			var state SystemState
-			if err := r.Scan(&name, &state.Identity, &position, &listed, &swept, &behind); err != nil {
+			if err := r.Scan(&name, &state.Identity, &state.Described, &position, &listed, &swept, &behind); err != nil {
 				return err
 			}
 			if position != "" {
@@ -55,12 +58,21 @@ func (s *Store) Systems(ctx context.Context, sync string) (map[string]SystemStat
 
 // SetIdentity notes which object stands behind a system's name.
 func (s *Store) SetIdentity(ctx context.Context, f Fence, system, identity string) error {
-	return s.update(ctx, "note the identity of "+system, func(t *tx) error {
+	return s.note(ctx, f, system, "identity", "UPDATE systems SET source = ? WHERE sync = ? AND name = ?", identity)
+}
+
+// SetDescribed notes what a system looks like, for runs that cannot reach it.
+func (s *Store) SetDescribed(ctx context.Context, f Fence, system, described string) error {
+	return s.note(ctx, f, system, "description", "UPDATE systems SET described = ? WHERE sync = ? AND name = ?", described)
+}
+
+func (s *Store) note(ctx context.Context, f Fence, system, what, query, text string) error {
+	return s.update(ctx, "note the "+what+" of "+system, func(t *tx) error {
 		sync, err := t.fenced(f, true)
 		if err != nil {
 			return err
 		}
-		n, err := t.exec("UPDATE systems SET source = ? WHERE sync = ? AND name = ?", identity, sync, system)
+		n, err := t.exec(query, text, sync, system)
 		if err == nil && n == 0 {
 			err = ErrNotFound
 		}
