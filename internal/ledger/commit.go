@@ -10,6 +10,7 @@ import (
 )
 
 // Change is everything that one step of a run writes at once, under its mark.
+// Of the parts of CommitParts, Step, Part and Result are not looked at.
 type Change struct {
 	// Step and Part are the mark.
 	Step, Part string
@@ -44,8 +45,49 @@ type Change struct {
 // already it writes nothing and gives the first one's result, with again true.
 // It fails with ErrFenced if a newer run has begun.
 func (s *Store) Commit(ctx context.Context, f Fence, scope Scope, c Change) (result []byte, again bool, err error) {
-	err = s.update(ctx, "commit "+c.Step+" "+c.Part, func(t *tx) error {
-		result, again = c.Result, false
+	return s.commit(ctx, f, scope, Parts{
+		Step: c.Step, Part: c.Part,
+		Next:   func(n int) (*Change, error) { return []*Change{&c, nil}[n], nil },
+		Result: func() ([]byte, error) { return c.Result, nil },
+	}, nil)
+}
+
+// Parts is a change that is too large to be held in memory at once.
+type Parts struct {
+	// Step and Part are the mark.
+	Step, Part string
+	// Next gives the parts by their numbers from 0, and nil after the last. No
+	// link and no row is in more than one of them.
+	Next func(n int) (*Change, error)
+	// Result is asked for after the last part.
+	Result func() ([]byte, error)
+}
+
+// CommitParts is Commit for a change in parts: one transaction, one mark. The
+// ledger is locked from the first part on, so Next should not keep it waiting.
+func (s *Store) CommitParts(ctx context.Context, f Fence, scope Scope, p Parts) (result []byte, again bool, err error) {
+	first, err := p.Next(0)
+	if err != nil {
+		return nil, false, err
+	}
+	next := p.Next
+	p.Next = func(n int) (*Change, error) {
+		if n == 0 {
+			return first, nil
+		}
+		return next(n)
+	}
+	var late error // parts are given once, so what went wrong after the first is final
+	result, again, err = s.commit(ctx, f, scope, p, &late)
+	return result, again, err
+}
+
+func (s *Store) commit(ctx context.Context, f Fence, scope Scope, p Parts, late *error) (result []byte, again bool, err error) {
+	err = s.update(ctx, "commit "+p.Step+" "+p.Part, func(t *tx) error {
+		if late != nil && *late != nil {
+			return fmt.Errorf("cannot be repeated by itself: %w", *late)
+		}
+		result, again = nil, false
 		sync, err := t.fenced(f, true)
 		if err != nil {
 			return err
@@ -53,16 +95,20 @@ func (s *Store) Commit(ctx context.Context, f Fence, scope Scope, c Change) (res
 		if f.Sync != scope.Sync {
 			return fmt.Errorf("the fence is of %s, the scope of %s", f.Sync, scope.Sync)
 		}
-		earlier, found, err := t.mark(sync, f.Run, c.Step, c.Part)
+		earlier, found, err := t.mark(sync, f.Run, p.Step, p.Part)
 		if err != nil || found {
 			result, again = earlier, found
 			return err
 		}
-		w, err := newWriter(t, f, scope, &c)
+		w, err := newWriter(t, f, scope)
 		if err != nil {
 			return err
 		}
-		return w.write()
+		result, err = w.write(p)
+		if late != nil {
+			*late = err
+		}
+		return err
 	})
 	if err != nil {
 		return nil, false, err
@@ -96,24 +142,31 @@ func (t *tx) mark(sync int64, run, step, part string) ([]byte, bool, error) {
 	return result, err == nil, err
 }
 
-// writer carries out one change.
+// writer carries out one change, in one or more parts.
 type writer struct {
-	t      *tx
-	fence  Fence
-	n      *names
+	t     *tx
+	fence Fence
+	n     *names
+	// change is the part at hand, and taken how many members came before it.
 	change *Change
+	taken  int
+	buffer []byte
 	// serial is the next link's; live and loose are how the systems' counts move.
 	serial      int64
 	live, loose map[int64]int64
 	// counts tells which systems have loose rows at all.
 	counts map[int64]int64
 	held   quarantine
-	// What is executed, in this order.
-	outMatches, outMembers, outLoose, outOwed, outLinks *bulk
-	inLinks, inMembers, inLoose, inMatches, inOwed      *bulk
+	// What is executed with each part, in this order.
+	outMatches, outLoose, outOwed, outLinks *bulk
+	inLinks, inLoose, inMatches, inOwed     *bulk
+	// Members are in the order of their keys, which the parts are not: all of
+	// them are written after the last part, so that each page of the table is
+	// touched once.
+	outMembers, inMembers *bulk
 }
 
-func newWriter(t *tx, f Fence, scope Scope, c *Change) (*writer, error) {
+func newWriter(t *tx, f Fence, scope Scope) (*writer, error) {
 	n, err := t.scoped(scope)
 	if err != nil {
 		return nil, err
@@ -122,7 +175,7 @@ func newWriter(t *tx, f Fence, scope Scope, c *Change) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{
-		t: t, fence: f, n: n, change: c,
+		t: t, fence: f, n: n,
 		live: map[int64]int64{}, loose: map[int64]int64{}, counts: map[int64]int64{},
 		outMatches: erase("matches", "sync bigint, hash bytea, link bigint, system bigint, key bytea"),
 		outMembers: erase("members", "system bigint, key bytea, link bigint"),
@@ -139,23 +192,63 @@ func newWriter(t *tx, f Fence, scope Scope, c *Change) (*writer, error) {
 		inMatches: insert("matches", "sync bigint, hash bytea, link bigint, system bigint, key bytea", "ON CONFLICT DO NOTHING"),
 		inOwed:    insert("owed", "system bigint, link bigint, op text", ""),
 	}
-	w.held.init(c)
 	return w, nil
 }
 
-func (w *writer) write() error {
-	if err := w.t.saveConflicts(w.n, w.change); err != nil {
-		return err
-	}
+func (w *writer) write(p Parts) ([]byte, error) {
 	if err := w.t.row("SELECT next_link FROM syncs WHERE id = ?", []any{w.n.sync}, &w.serial); err != nil {
-		return err
+		return nil, err
+	}
+	if err := w.countLoose(); err != nil {
+		return nil, err
 	}
 	first := w.serial
-	for _, step := range []func() error{w.countLoose, w.links, w.looseRows, w.execute, w.intents} {
+	for n := 0; ; n++ {
+		change, err := p.Next(n)
+		if err != nil {
+			return nil, err
+		}
+		if change == nil {
+			break
+		}
+		if err := w.part(change); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.members(); err != nil {
+		return nil, err
+	}
+	if err := w.numbers(first); err != nil {
+		return nil, err
+	}
+	result, err := p.Result()
+	if err != nil {
+		return nil, err
+	}
+	_, err = w.t.exec("INSERT INTO marks (sync, run, step, part, result) VALUES (?, ?, ?, ?, ?)", w.n.sync, w.fence.Run, p.Step, p.Part, result)
+	return result, err
+}
+
+// part writes everything of a part but its members.
+func (w *writer) part(change *Change) error {
+	w.change, w.taken = change, w.inMembers.rows()
+	w.held.init(change)
+	if err := w.t.saveConflicts(w.n, change); err != nil {
+		return err
+	}
+	for _, step := range []func() error{w.links, w.looseRows, w.execute, w.intents} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
+	if err := w.held.save(w.t, w.n, micros(change.At)); err != nil {
+		return err
+	}
+	return w.t.saveJournal(w.n, w.fence, change.Journal)
+}
+
+// numbers keeps the next link's number and the systems' counts.
+func (w *writer) numbers(first int64) error {
 	if w.serial != first {
 		if w.serial > maxSerial {
 			return errors.New("the sync has used up the numbers of links")
@@ -173,41 +266,35 @@ func (w *writer) write() error {
 			return err
 		}
 	}
-	if err := w.held.save(w.t, w.n, micros(w.change.At)); err != nil {
-		return err
-	}
-	if err := w.t.saveJournal(w.n, w.fence, w.change.Journal); err != nil {
-		return err
-	}
-	_, err := w.t.exec("INSERT INTO marks (sync, run, step, part, result) VALUES (?, ?, ?, ?, ?)",
-		w.n.sync, w.fence.Run, w.change.Step, w.change.Part, w.change.Result)
-	return err
+	return nil
 }
 
-// execute carries out what the links and loose rows came to. What goes, goes
-// first, so that a row can move from one link to another within a change.
+// execute carries out what a part's links and loose rows came to. What goes,
+// goes first, so that a row can move from one link to another within a change.
 func (w *writer) execute() error {
-	for _, b := range []*bulk{w.outMatches, w.outMembers, w.outLoose, w.outOwed, w.outLinks, w.inLinks} {
+	for _, b := range []*bulk{w.outMatches, w.outLoose, w.outOwed, w.outLinks, w.inLinks, w.inLoose, w.inMatches, w.inOwed} {
 		b.sort()
 		if _, err := b.run(w.t); err != nil {
 			return err
 		}
-	}
-	w.inMembers.sort()
-	touched, err := w.inMembers.run(w.t)
-	if err != nil {
-		return err
-	}
-	if touched != int64(len(w.inMembers.rows)) {
-		return ErrMoved
-	}
-	for _, b := range []*bulk{w.inLoose, w.inMatches, w.inOwed} {
-		b.sort()
-		if _, err := b.run(w.t); err != nil {
-			return err
-		}
+		b.clear()
 	}
 	return nil
+}
+
+// members carries out what all parts came to for the members.
+func (w *writer) members() error {
+	for _, b := range []*bulk{w.outMembers, w.inMembers} {
+		b.sort()
+	}
+	if _, err := w.outMembers.run(w.t); err != nil {
+		return err
+	}
+	touched, err := w.inMembers.run(w.t)
+	if err == nil && touched != int64(w.inMembers.rows()) {
+		err = ErrMoved
+	}
+	return err
 }
 
 // countLoose learns which systems have loose rows.
@@ -234,7 +321,7 @@ func (w *writer) intents() error {
 	for _, l := range w.change.Links {
 		for place, m := range l.Members {
 			if m != nil && m.Key != "" && m.State != reconcile.Creating {
-				out.add(w.n.systems[place], l.ID)
+				out.int(w.n.systems[place]).text(l.ID)
 			}
 		}
 	}

@@ -50,7 +50,7 @@ func (t *tx) saveJournal(n *names, f Fence, entries []Entry) error {
 		if err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
-		in.add(n.sync, run, system, e.LinkID, handle(e.LinkID), []byte(e.Key), e.Op, e.Rule, micros(e.At), data)
+		in.int(n.sync).text(run).int(system).text(e.LinkID).int(handle(e.LinkID)).text(string(e.Key)).text(e.Op).text(e.Rule).int(micros(e.At)).bytes(data)
 	}
 	_, err := in.run(t)
 	return err

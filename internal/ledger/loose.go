@@ -51,7 +51,7 @@ func (w *writer) dropLoose(system int64, key string, m *bodyMember) {
 	for i, text := range m.match {
 		if text != "" {
 			h := matchHash(i, text)
-			w.outMatches.add(w.n.sync, h[:], int64(0), system, []byte(key))
+			w.outMatches.int(w.n.sync).bytes(h[:]).int(0).int(system).text(key)
 		}
 	}
 }
@@ -108,12 +108,12 @@ func (w *writer) looseRow(m *reconcile.Member, was map[rowRef]bodyMember) error 
 		return err
 	}
 	slot := HomeSlot(m.Match, fmt.Sprint(row.system, "/", row.key))
-	w.inLoose.add(row.system, []byte(row.key), int64(slot), data)
-	w.inMembers.add(row.system, []byte(row.key), int64(0), stateColumn(stored.state, stored.sinceWrite), printOf(stored.raw, stored.mapping))
+	w.inLoose.int(row.system).text(row.key).int(int64(slot)).bytes(data)
+	w.inMembers.int(row.system).text(row.key).int(0).int(stateColumn(stored.state, stored.sinceWrite)).int(printOf(stored.raw, stored.mapping))
 	for i, text := range m.Match {
 		if text != "" {
 			h := matchHash(i, text)
-			w.inMatches.add(w.n.sync, h[:], int64(0), row.system, []byte(row.key))
+			w.inMatches.int(w.n.sync).bytes(h[:]).int(0).int(row.system).text(row.key)
 		}
 	}
 	return nil

@@ -176,7 +176,7 @@ func (s *Store) Intend(ctx context.Context, f Fence, scope Scope, intents []Inte
 			if err != nil {
 				return err
 			}
-			in.add(system, i.LinkID, i.Intent)
+			in.int(system).text(i.LinkID).text(i.Intent)
 		}
 		_, err = in.run(t)
 		return err

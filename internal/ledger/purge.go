@@ -34,9 +34,9 @@ func (s *Store) Purge(ctx context.Context, f Fence, before time.Time) (int64, er
 		matches := erase("matches", "sync bigint, hash bytea, link bigint")
 		links := erase("links", "n bigint")
 		for _, d := range dead {
-			links.add(d.n)
+			links.int(d.n)
 			for h := range d.body.hashes() {
-				matches.add(sync, h[:], d.n)
+				matches.int(sync).bytes(h[:]).int(d.n)
 			}
 		}
 		for _, b := range []*bulk{matches, links} {

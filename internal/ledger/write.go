@@ -84,40 +84,41 @@ func (w *writer) link(l *reconcile.Link, was prior, before, after *body) error {
 		w.serial++
 	}
 	if was.n != 0 && was.n != n {
-		w.outLinks.add(was.n)
+		w.outLinks.int(was.n)
 	}
 	dead := int64(0)
 	if l.Tombstone {
 		dead = cmp.Or(was.dead, w.fence.Epoch)
 	}
 	w.owed(l, was, n)
-	data, err := after.append(nil)
+	data, err := after.append(w.buffer[:0])
 	if err != nil {
 		return err
 	}
-	now := prior{n: n, rev: l.Rev, dead: dead, owes: int64(len(w.change.Owed[l.ID])), body: string(data)}
-	if now != was {
-		w.inLinks.add(n, l.ID, handle(l.ID), l.Rev, dead, now.owes, data)
+	w.buffer = data
+	now := prior{n: n, rev: l.Rev, dead: dead, owes: int64(len(w.change.Owed[l.ID])), body: was.body}
+	if now != was || string(data) != was.body {
+		w.inLinks.int(n).text(l.ID).int(handle(l.ID)).int(l.Rev).int(dead).int(now.owes).bytes(data)
 	}
 	w.matches(before, after, was.n, n)
-	return w.members(l.ID, before, after, was.n, n)
+	return w.rows(l.ID, before, after, was.n, n)
 }
 
 func (w *writer) owed(l *reconcile.Link, was prior, n int64) {
 	if was.owes > 0 {
 		for system := range w.n.systemNames {
-			w.outOwed.add(system, was.n)
+			w.outOwed.int(system).int(was.n)
 		}
 	}
 	for _, p := range w.change.Owed[l.ID] {
 		if p.System >= 0 && p.System < len(w.n.systems) {
-			w.inOwed.add(w.n.systems[p.System], n, p.Op)
+			w.inOwed.int(w.n.systems[p.System]).int(n).text(p.Op)
 		}
 	}
 }
 
-// members notes which rows go, come and change.
-func (w *writer) members(id string, before, after *body, was, n int64) error {
+// rows notes which rows go, come and change.
+func (w *writer) rows(id string, before, after *body, was, n int64) error {
 	for i := range before.members {
 		m := &before.members[i]
 		w.count(m, -1)
@@ -125,7 +126,7 @@ func (w *writer) members(id string, before, after *body, was, n int64) error {
 			w.held.was(rowName{m.system, m.key, id})
 		}
 		if m.key != "" && (was != n || after.member(m) == nil) {
-			w.outMembers.add(m.system, []byte(m.key), was)
+			w.outMembers.int(m.system).text(m.key).int(was)
 		}
 	}
 	for i := range after.members {
@@ -142,7 +143,7 @@ func (w *writer) members(id string, before, after *body, was, n int64) error {
 		if was == n && old != nil && stateColumn(old.state, old.sinceWrite) == state && printOf(old.raw, old.mapping) == seen {
 			continue
 		}
-		w.inMembers.add(m.system, []byte(m.key), n, state, seen)
+		w.inMembers.int(m.system).text(m.key).int(n).int(state).int(seen)
 	}
 	return nil
 }
@@ -167,12 +168,12 @@ func (w *writer) matches(before, after *body, was, n int64) {
 	old, held := before.hashes(), after.hashes()
 	for h := range old {
 		if was != n || !held[h] {
-			w.outMatches.add(w.n.sync, bytes.Clone(h[:]), was, int64(0), []byte{})
+			w.outMatches.int(w.n.sync).bytes(h[:]).int(was).int(0).text("")
 		}
 	}
 	for h := range held {
 		if was != n || !old[h] {
-			w.inMatches.add(w.n.sync, bytes.Clone(h[:]), n, int64(0), []byte{})
+			w.inMatches.int(w.n.sync).bytes(h[:]).int(n).int(0).text("")
 		}
 	}
 }
@@ -201,10 +202,9 @@ func (b *body) hashes() map[record.Hash]bool {
 // adopt takes the rows that were loose until now out of the loose ones.
 func (w *writer) adopt() error {
 	bySystem := map[int64][][]byte{}
-	for _, row := range w.inMembers.rows {
-		if system, _ := row[0].(int64); w.counts[system] > 0 {
-			key, _ := row[1].([]byte)
-			bySystem[system] = append(bySystem[system], key)
+	for row := w.taken; row < w.inMembers.rows(); row++ {
+		if system := w.inMembers.columns[0].ints[row]; w.counts[system] > 0 {
+			bySystem[system] = append(bySystem[system], w.inMembers.columns[1].at(row))
 		}
 	}
 	var subjects []int64
@@ -216,7 +216,7 @@ func (w *writer) adopt() error {
 		}
 		for key, m := range found {
 			w.dropLoose(system, key, &m)
-			w.outLoose.add(system, []byte(key))
+			w.outLoose.int(system).text(key)
 			w.loose[system]--
 			subjects = append(subjects, rowSubject(rowRef{system, key}))
 		}
