@@ -3,6 +3,8 @@ package mappings
 import (
 	"slices"
 	"strings"
+
+	"github.com/syncline-dev/syncline/internal/reconcile"
 )
 
 // chain reads policies in order; one alone may stand without a list.
@@ -77,6 +79,9 @@ func (p *decoder) unknownPolicy(name Text) {
 	}
 	if ours == "" {
 		ours = foreignPolicy(strings.ToUpper(name.Value))
+	}
+	if own, err := reconcile.ParsePolicyName(name.Value); ours == "" && err == nil {
+		ours = own
 	}
 	if ours == "" {
 		ours = suggest(name.Value, all)
