@@ -28,6 +28,8 @@ type app struct {
 	house  *worker.House
 	engine *engine.Engine
 	worker sdkworker.Worker
+	// spoken are the Syncs that the command asked for something.
+	spoken map[string]bool
 	log    *slog.Logger
 	// logFile is open once something of the state folder is.
 	logFile *os.File
@@ -150,6 +152,7 @@ func (a *app) client() client.Client { return a.engine.Client() }
 
 // close ends what was opened: worker, engine (client, server, UI), ledger.
 func (a *app) close() {
+	a.rest()
 	if a.worker != nil {
 		a.worker.Stop()
 	}

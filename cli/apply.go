@@ -23,6 +23,7 @@ func (a *app) apply(ctx context.Context, syncs map[string][]int64) error {
 		return err
 	}
 	for _, sync := range sortedKeys(syncs) {
+		a.spoke(sync)
 		for _, id := range syncs[sync] {
 			if err := a.tell(ctx, sync, id); err != nil {
 				return fmt.Errorf("the decision is stored and will be applied by the next run of %s: %w", sync, err)

@@ -134,6 +134,7 @@ func (t *tour) run(ctx context.Context) (activities.Result, error) {
 	if err != nil {
 		return activities.Result{}, err
 	}
+	t.a.spoke(demo.Sync)
 	started, err := worker.Ask(ctx, t.a.client(), demo.Sync, workflows.Ask{Trigger: "manual", Revision: revision})
 	if err != nil {
 		return activities.Result{}, fmt.Errorf("start the run: %w", plainError(err))

@@ -106,13 +106,15 @@ func (a *app) start(ctx context.Context, name string, ask workflows.Ask) (workfl
 			a.screen.note("no answer yet; is a `syncline worker` running for this cluster?")
 			return
 		}
-		before := "another run"
-		if runs, err := a.house.Ledger.Runs(ctx, name, 1); err == nil && len(runs) > 0 {
-			before = runs[0].ID
+		runs, err := a.house.Ledger.Runs(ctx, name, 1)
+		if err == nil && len(runs) > 0 && runs[0].Outcome == "" {
+			a.screen.note("%s is going on; this run comes after it", runs[0].ID)
+			return
 		}
-		a.screen.note("%s is going on; this run comes after it", before)
+		a.screen.note("%s does not answer yet; it may still wait for a process that was killed", name)
 	})
 	defer quiet.Stop()
+	a.spoke(name)
 	started, err := worker.Ask(ctx, a.client(), name, ask)
 	if err != nil {
 		return started, fmt.Errorf("start the run of %s: %w", name, plainError(err))
