@@ -52,7 +52,12 @@ func (d *Detect) detect(ctx context.Context, request Request) (Detected, error) 
 		Sync: request.Sync, Run: request.Run, Revision: request.Revision, Now: record.NewTimestamp(now),
 		Settle: request.Settle, Except: request.Except,
 	}
-	session, err := d.Sessions.For(ctx, pass)
+	paused, err := d.Ledger.Paused(ctx, request.Sync)
+	if err != nil {
+		return Detected{}, err
+	}
+	last := lastTry(ctx)
+	session, err := d.Sessions.begin(ctx, pass, absences{paused: paused, unreachable: last})
 	if err != nil {
 		return Detected{}, err
 	}
@@ -69,41 +74,68 @@ func (d *Detect) detect(ctx context.Context, request Request) (Detected, error) 
 	if err != nil {
 		return Detected{}, err
 	}
-	detected, err := plan(ctx, session, states, request, pass, now)
+	l := &lookout{session: session, states: states, request: request, pass: pass, now: now, tolerant: last}
+	detected, err := l.detect(ctx)
 	if err != nil {
 		return Detected{}, err
 	}
-	for _, system := range session.Systems {
-		name := system.Mapping.Name
-		if states[name].Identity == "" {
-			if err := d.Ledger.SetIdentity(ctx, pass.fence(), name, system.Description.Identity); err != nil {
-				return Detected{}, err
-			}
-		}
-	}
-	return detected, nil
+	return detected, d.note(ctx, session, states, detected.Pass)
 }
 
-// plan finds the windows; it writes nothing, so that `plan` uses it too.
-func plan(ctx context.Context, session *Session, states map[string]ledger.SystemState, request Request, pass Pass,
-	now time.Time,
-) (Detected, error) {
-	detected := Detected{Pass: pass, Stateless: session.Mapping.Stateless && !request.Settle}
-	most := int64(0)
-	for i, system := range session.Systems {
+// note keeps in the ledger who the systems are and what they look like.
+func (d *Detect) note(ctx context.Context, session *Session, states map[string]ledger.SystemState, pass Pass) error {
+	for _, system := range session.Systems {
 		name := system.Mapping.Name
-		state := states[name]
-		if state.Identity != "" && state.Identity != system.Description.Identity {
-			return detected, otherIdentity(name)
+		if system.Away != nil {
+			continue
 		}
-		if system.Mapping.Receives {
-			detected.Targets = append(detected.Targets, name)
-		}
-		window := Window{System: name, Index: i, First: !state.Listed}
-		if needsReading(session.Mapping, system.Mapping, detected.Stateless) && !request.Settle {
-			if err := detectSystem(ctx, system, state, request.Full, now, &window); err != nil {
-				return detected, err
+		if states[name].Identity == "" {
+			if err := d.Ledger.SetIdentity(ctx, pass.fence(), name, system.Description.Identity); err != nil {
+				return err
 			}
+		}
+		text, err := remember(system.Description)
+		if err != nil {
+			return err
+		}
+		if text == states[name].Described {
+			continue
+		}
+		if err := d.Ledger.SetDescribed(ctx, pass.fence(), name, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookout finds the windows; it writes nothing, so that `plan` uses it too.
+type lookout struct {
+	session *Session
+	states  map[string]ledger.SystemState
+	request Request
+	pass    Pass
+	now     time.Time
+	// tolerant: a system that cannot be reached is down, and the others go on.
+	tolerant bool
+	// down is why the first of them is.
+	down error
+}
+
+func (l *lookout) detect(ctx context.Context) (Detected, error) {
+	detected := Detected{Pass: l.pass, Stateless: l.session.Mapping.Stateless && !l.request.Settle}
+	detected.Pass.Anew = !detected.Stateless && l.anew()
+	l.request.Full = l.request.Full || detected.Pass.Anew
+	most := int64(0)
+	for i, system := range l.session.Systems {
+		if system.Mapping.Receives {
+			detected.Targets = append(detected.Targets, system.Mapping.Name)
+		}
+		window, err := l.window(ctx, i, detected.Stateless)
+		if err != nil {
+			return detected, err
+		}
+		if window.Down != "" {
+			detected.Pass.Down = append(detected.Pass.Down, i)
 		}
 		if window.First && !window.Complete && !detected.Stateless {
 			detected.Pass.Unlisted = append(detected.Pass.Unlisted, i)
@@ -112,12 +144,70 @@ func plan(ctx context.Context, session *Session, states map[string]ledger.System
 		detected.Windows = append(detected.Windows, window)
 	}
 	detected.Pass.Groups = int(min(max(most/groupRows, 1), maxGroups))
-	return detected, nil
+	return detected, l.goOn(&detected)
+}
+
+// anew: a system that can be reached was never listed, and another one was.
+func (l *lookout) anew() bool {
+	newcomer, settled := false, false
+	for _, system := range l.session.Systems {
+		listed := l.states[system.Mapping.Name].Listed
+		newcomer = newcomer || (!listed && system.Away == nil)
+		settled = settled || listed
+	}
+	return newcomer && settled && !l.request.Settle
+}
+
+// window says what there is to read in one system; nothing, if it is away.
+func (l *lookout) window(ctx context.Context, i int, stateless bool) (Window, error) {
+	system := l.session.Systems[i]
+	name := system.Mapping.Name
+	state := l.states[name]
+	window := Window{System: name, Index: i, First: !state.Listed}
+	if state.Identity != "" && state.Identity != system.Description.Identity {
+		return window, otherIdentity(name)
+	}
+	err := system.Away
+	if err == nil && !l.request.Settle && needsReading(system.Mapping, stateless) {
+		err = detectSystem(ctx, system, state, l.request.Full, l.now, &window)
+		if err != nil && (!l.tolerant || !isDown(err)) {
+			return window, err
+		}
+	}
+	if err != nil {
+		window.Down, window.DownKind = downText(err), connectors.KindOf(err)
+		if window.DownKind != KindPaused && l.down == nil {
+			l.down = err
+		}
+	}
+	return window, nil
+}
+
+// goOn decides whether the systems that are there can do anything useful. A
+// stateless run keeps no debts, so that it needs all of them.
+func (l *lookout) goOn(detected *Detected) error {
+	if len(detected.Pass.Down) == 0 {
+		return nil
+	}
+	reads := false
+	for i, system := range l.session.Systems {
+		reads = reads || (system.Mapping.Reads && detected.Windows[i].Down == "")
+	}
+	if l.down != nil && (detected.Stateless || !reads) {
+		return l.down
+	}
+	if detected.Stateless {
+		for i := range detected.Windows {
+			w := &detected.Windows[i]
+			w.Mode, w.Partitions, w.Rows, w.Complete = "", nil, 0, false
+		}
+	}
+	return nil
 }
 
 // needsReading: a target is read as well, because a link has to be found
 // before anything is created; only a stateless target is written blindly.
-func needsReading(_ *mappings.Mapping, system *mappings.SystemMapping, stateless bool) bool {
+func needsReading(system *mappings.SystemMapping, stateless bool) bool {
 	return system.Reads || !stateless
 }
 

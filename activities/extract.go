@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/syncline-dev/syncline/connectors"
@@ -23,7 +24,7 @@ func (e *Extract) Run(ctx context.Context, in ExtractInput) (Extracted, error) {
 }
 
 func (e *Extract) extract(ctx context.Context, in ExtractInput) (Extracted, error) {
-	session, err := e.Sessions.For(ctx, in.Pass)
+	session, err := e.Sessions.For(ctx, in.Pass, in.System)
 	if err != nil {
 		return Extracted{}, err
 	}
@@ -61,17 +62,31 @@ func (e *Extract) extract(ctx context.Context, in ExtractInput) (Extracted, erro
 
 func runPrefix(run string) string { return run }
 
-func rawName(pass Pass, system int, part string) string {
-	return fmt.Sprintf("%s/%d/%s/raw.arrow", pass.Run, system, part)
+func partName(pass Pass, system int, part, object string) string {
+	if pass.Attempt > 0 { // a step of the attempt before may still be writing
+		return fmt.Sprintf("%s/again-%d/%d/%s/%s.arrow", pass.Run, pass.Attempt, system, part, object)
+	}
+	return fmt.Sprintf("%s/%d/%s/%s.arrow", pass.Run, system, part, object)
 }
+
+func rawName(pass Pass, system int, part string) string { return partName(pass, system, part, "raw") }
 
 func groupName(pass Pass, system int, part string, group int) string {
 	if group == SerialGroup {
-		return fmt.Sprintf("%s/%d/%s/serial.arrow", pass.Run, system, part)
+		return partName(pass, system, part, "serial")
 	}
-	return fmt.Sprintf("%s/%d/%s/group-%d.arrow", pass.Run, system, part, group)
+	return partName(pass, system, part, fmt.Sprintf("group-%d", group))
 }
 
 func targetName(pass Pass, system, target int, part string) string {
-	return fmt.Sprintf("%s/%d/%s/for-%d.arrow", pass.Run, system, part, target)
+	return partName(pass, system, part, fmt.Sprintf("for-%d", target))
+}
+
+// lost gives what the stage complains about its kind: an object that is gone or
+// damaged sends the workflow back to extract.
+func lost(err error) error {
+	if errors.Is(err, stage.ErrMissing) {
+		return connectors.Wrap(KindStageMissing, "read the stage", err)
+	}
+	return connectors.Wrap(connectors.Transient, "read the stage", err)
 }

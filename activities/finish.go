@@ -41,7 +41,7 @@ func (f *Finish) finish(ctx context.Context, in FinishInput) (Result, error) {
 	for _, w := range in.Windows {
 		l := in.Loaded[w.System]
 		result.Systems[w.System] = SystemResult{
-			Read: in.Read[w.System], Created: l.Created, Updated: l.Updated, Deleted: l.Deleted,
+			Read: in.Read[w.System], Created: l.Created, Updated: l.Updated, Deleted: l.Deleted, Down: orText(w.Down, l.Down),
 		}
 	}
 	if in.Pass.Epoch == 0 {
@@ -102,6 +102,13 @@ func (f *Finish) counts(ctx context.Context, in FinishInput, result *Result) err
 	return nil
 }
 
+func orText(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}
+
 func (f *Finish) outcome(ctx context.Context, in FinishInput, result *Result) error {
 	open, _, err := f.Ledger.CountConflicts(ctx, in.Pass.Sync)
 	if err != nil {
@@ -119,10 +126,14 @@ func (f *Finish) outcome(ctx context.Context, in FinishInput, result *Result) er
 		waits = append(waits, fmt.Sprintf("%d records owed", n))
 	}
 	for _, w := range in.Windows {
-		if w.Down != "" {
+		l := in.Loaded[w.System]
+		switch {
+		case w.DownKind == KindPaused:
+			waits = append(waits, w.System+" is "+w.Down)
+		case w.Down != "" || l.Down != "":
 			waits = append(waits, w.System+" is down")
 		}
-		if l := in.Loaded[w.System]; l.Left > 0 {
+		if l.Left > 0 {
 			waits = append(waits, fmt.Sprintf("%d writes to %s left", l.Left, w.System))
 		}
 	}

@@ -66,7 +66,10 @@ func (g *Guard) exceeded(ctx context.Context, session *Session, in GuardInput) (
 	}
 	limits := session.Definition.Limits
 	var found []string
-	for _, system := range session.Scope.Systems {
+	for i, system := range session.Scope.Systems {
+		if slices.Contains(in.Pass.Down, i) {
+			continue // nothing is written to it now; when it is back, it is counted
+		}
 		deletes, err := g.deletes(ctx, in.Pass, system, owed[system], counts[system], limits.Delete)
 		if err != nil {
 			return nil, err

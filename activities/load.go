@@ -32,6 +32,9 @@ func (l *Load) Run(ctx context.Context, in LoadInput) (Loaded, error) {
 		out, err = l.stream(ctx, in)
 	} else {
 		out, err = l.pay(ctx, in)
+		if lastTry(ctx) && isDown(err) {
+			out.Down, err = downText(err), nil // it stays owed, and the others do not wait for it
+		}
 	}
 	return out, asTemporal(err)
 }
@@ -44,7 +47,7 @@ const (
 )
 
 func (l *Load) pay(ctx context.Context, in LoadInput) (Loaded, error) {
-	session, err := l.Sessions.For(ctx, in.Pass)
+	session, err := l.Sessions.For(ctx, in.Pass, in.System)
 	if err != nil {
 		return Loaded{}, err
 	}

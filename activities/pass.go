@@ -1,6 +1,9 @@
 package activities
 
 import (
+	"fmt"
+	"strconv"
+
 	"github.com/syncline-dev/syncline/connectors"
 	"github.com/syncline-dev/syncline/internal/reconcile"
 	"github.com/syncline-dev/syncline/internal/record"
@@ -53,6 +56,16 @@ type Pass struct {
 	// Unlisted are the systems of which nobody knows yet all that they have:
 	// until then nothing is created anywhere.
 	Unlisted []int `json:"unlisted,omitempty"`
+	// Anew: a system is listed for the first time beside others that were listed
+	// before. Every record is resolved again, however little it changed: now it
+	// is known what the new system lacks.
+	Anew bool `json:"anew,omitempty"`
+	// Down are the systems that are neither read nor written in this run; they
+	// stay owed.
+	Down []int `json:"down,omitempty"`
+	// Attempt counts how often the pass began anew because the stage had lost
+	// something. What an earlier attempt staged and marked is not this one's.
+	Attempt int `json:"attempt,omitempty"`
 	// Settle and Except are the request's.
 	Settle bool     `json:"settle,omitempty"`
 	Except []string `json:"except,omitempty"`
@@ -138,6 +151,14 @@ type ResolveInput struct {
 	Windows []Window `json:"windows"`
 	// Parts are the partitions that have records of this group.
 	Parts []Part `json:"parts,omitempty"`
+}
+
+// mark names the group among the run's marks.
+func (in ResolveInput) mark() string {
+	if in.Pass.Attempt > 0 {
+		return fmt.Sprintf("%d again %d", in.Group, in.Pass.Attempt)
+	}
+	return strconv.Itoa(in.Group)
 }
 
 // Part names one transformed partition.

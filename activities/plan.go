@@ -74,7 +74,8 @@ func (p *Planner) Plan(ctx context.Context, def *mappings.Definition, limit int)
 	}
 	now := p.Clock()
 	pass := Pass{Sync: def.Sync.Value, Run: "plan", Now: record.NewTimestamp(now)}
-	detected, err := plan(ctx, session, states, Request{Sync: def.Sync.Value, Trigger: "plan"}, pass, now)
+	l := &lookout{session: session, states: states, request: Request{Sync: def.Sync.Value, Trigger: "plan"}, pass: pass, now: now}
+	detected, err := l.detect(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"strconv"
+	"slices"
 
-	"github.com/syncline-dev/syncline/connectors"
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/internal/reconcile"
 	"github.com/syncline-dev/syncline/internal/record"
@@ -33,7 +32,7 @@ func (r *Resolve) Run(ctx context.Context, in ResolveInput) (Resolved, error) {
 }
 
 func (r *Resolve) resolve(ctx context.Context, in ResolveInput) (Resolved, error) {
-	part := strconv.Itoa(in.Group)
+	part := in.mark()
 	if done, found, err := r.Ledger.Mark(ctx, in.Pass.Run, StepResolve, part); err != nil || found {
 		var earlier Resolved
 		if err == nil {
@@ -41,7 +40,7 @@ func (r *Resolve) resolve(ctx context.Context, in ResolveInput) (Resolved, error
 		}
 		return earlier, err
 	}
-	session, err := r.Sessions.For(ctx, in.Pass)
+	session, err := r.Sessions.For(ctx, in.Pass, AllSystems)
 	if err != nil {
 		return Resolved{}, err
 	}
@@ -101,10 +100,7 @@ func (r *Resolve) read(ctx context.Context, session *Session, in ResolveInput) (
 	for _, part := range in.Parts {
 		name := groupName(in.Pass, part.System, part.ID, in.Group)
 		if err := r.readPart(ctx, session, name, part.System, g); err != nil {
-			if errors.Is(err, stage.ErrMissing) {
-				return nil, connectors.Errorf(KindStageMissing, "the stage lost %s", name)
-			}
-			return nil, connectors.Wrap(connectors.Transient, "read the stage", err)
+			return nil, lost(err)
 		}
 		beat(ctx)
 	}
@@ -227,7 +223,7 @@ func (s *settler) again(ctx context.Context, links []string, keys map[int][]reco
 	}
 	var observations []reconcile.Observation
 	for i := range s.session.Systems {
-		if len(keys[i]) == 0 {
+		if len(keys[i]) == 0 || slices.Contains(s.pass.Down, i) { // what it held when it was last seen counts
 			continue
 		}
 		found, err := s.fetch(ctx, i, distinct(keys[i]))

@@ -39,12 +39,22 @@ func asTemporal(err error) error {
 	return temporal.NewApplicationErrorWithOptions(err.Error(), string(kind), options)
 }
 
+// systemKind gives the kind of an error that a system gave; known is false for
+// what the ledger or the stage complain about.
+func systemKind(err error) (kind connectors.Kind, known bool) {
+	e, known := errors.AsType[*connectors.Error](err)
+	if !known {
+		return "", false
+	}
+	return e.Kind, true
+}
+
 func retryable(kind connectors.Kind) bool {
 	switch kind {
 	case connectors.Transient, connectors.RateLimited, connectors.Incomplete, connectors.Conflict:
 		return true
 	case connectors.Unauthorized, connectors.NotFound, connectors.SchemaChanged, connectors.BadRecord,
-		connectors.Fenced, connectors.Permanent:
+		connectors.Fenced, connectors.Permanent, KindPaused, KindStageMissing:
 		return false
 	default:
 		return true

@@ -9,7 +9,6 @@ import (
 	"github.com/syncline-dev/syncline/connectors"
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/internal/reconcile"
-	"github.com/syncline-dev/syncline/internal/record"
 	"github.com/syncline-dev/syncline/mappings"
 )
 
@@ -38,10 +37,10 @@ type Sessions struct {
 	open map[string]*opening
 }
 
+// opening is a run's session in this process, or the attempt to open it.
 type opening struct {
-	once    sync.Once
-	session *Session
-	err     error
+	mu      sync.Mutex // held while something is opened
+	session *Session   // what is there, guarded by Sessions.mu; never changed in place
 }
 
 // Session is one run's systems, opened, and its definition, compiled.
@@ -52,16 +51,25 @@ type Session struct {
 	Systems    []*OpenSystem
 }
 
-// OpenSystem is one system of a session.
-type OpenSystem struct {
-	Mapping     *mappings.SystemMapping
-	Definition  *mappings.System
-	Object      connectors.Object
-	Description connectors.Description
+// For gives the session of a run. needs are the systems without which the step
+// can do nothing (AllSystems: any): if one of them could not be reached when the
+// session was opened, it is tried again. Where that fails too, the system's
+// Source and Sink say why.
+func (s *Sessions) For(ctx context.Context, pass Pass, needs ...int) (*Session, error) {
+	return s.within(ctx, pass, absences{down: pass.Down, unreachable: true}, needs)
 }
 
-// For gives the session of a run.
-func (s *Sessions) For(ctx context.Context, pass Pass) (*Session, error) {
+// AllSystems stands for every system of a session.
+const AllSystems = -1
+
+// begin gives the session of a run for its first step.
+func (s *Sessions) begin(ctx context.Context, pass Pass, absent absences) (*Session, error) {
+	return s.within(ctx, pass, absent, nil)
+}
+
+func (s *Sessions) within(ctx context.Context, pass Pass, absent absences, needs []int) (*Session, error) {
+	// The session outlives the step that opens it.
+	ctx = context.WithoutCancel(ctx)
 	s.mu.Lock()
 	if s.open == nil {
 		s.open = map[string]*opening{}
@@ -72,21 +80,43 @@ func (s *Sessions) For(ctx context.Context, pass Pass) (*Session, error) {
 		s.open[pass.Run] = o
 	}
 	s.mu.Unlock()
-	o.once.Do(func() {
-		// The session outlives the step that opens it.
-		session, err := s.Open(context.WithoutCancel(ctx), pass.Sync, pass.Revision)
-		s.mu.Lock() // Where may look meanwhile
-		defer s.mu.Unlock()
-		o.session, o.err = session, err
-	})
-	if o.err != nil {
-		s.mu.Lock()
-		if s.open[pass.Run] == o {
-			delete(s.open, pass.Run)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	session := s.known(o)
+	if session == nil {
+		opened, err := s.openRun(ctx, pass, absent)
+		if err != nil {
+			s.forget(pass.Run, o)
+			return nil, err
 		}
-		s.mu.Unlock()
+		session = opened
+		s.keep(o, session)
 	}
-	return o.session, o.err
+	again, err := s.reach(ctx, pass, session, needs)
+	if again != session {
+		s.keep(o, again)
+	}
+	return again, err
+}
+
+func (s *Sessions) known(o *opening) *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return o.session
+}
+
+func (s *Sessions) keep(o *opening, session *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.session = session
+}
+
+func (s *Sessions) forget(run string, o *opening) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[run] == o {
+		delete(s.open, run)
+	}
 }
 
 // Close ends the session of a run, if this process has one.
@@ -95,13 +125,41 @@ func (s *Sessions) Close(run string) {
 	o := s.open[run]
 	delete(s.open, run)
 	s.mu.Unlock()
-	if o != nil && o.session != nil {
-		o.session.Close()
+	if o == nil {
+		return
+	}
+	if session := s.known(o); session != nil {
+		session.Close()
 	}
 }
 
 // Open opens a session that is nobody else's: the caller closes it.
 func (s *Sessions) Open(ctx context.Context, name string, revision int) (*Session, error) {
+	def, err := s.definition(ctx, name, revision)
+	if err != nil {
+		return nil, err
+	}
+	return s.OpenDefinition(ctx, def)
+}
+
+// OpenDefinition opens a session for a definition that is at hand.
+func (s *Sessions) OpenDefinition(ctx context.Context, def *mappings.Definition) (*Session, error) {
+	return s.openDefinition(ctx, def, absences{})
+}
+
+func (s *Sessions) openRun(ctx context.Context, pass Pass, absent absences) (*Session, error) {
+	def, err := s.definition(ctx, pass.Sync, pass.Revision)
+	if err != nil {
+		return nil, err
+	}
+	if absent.remembered, err = s.remembered(ctx, pass.Sync); err != nil {
+		return nil, err
+	}
+	return s.openDefinition(ctx, def, absent)
+}
+
+// definition gives a stored revision.
+func (s *Sessions) definition(ctx context.Context, name string, revision int) (*mappings.Definition, error) {
 	stored, err := s.Ledger.Revision(ctx, name, revision)
 	if err != nil {
 		return nil, fmt.Errorf("definition of %s, revision %d: %w", name, revision, err)
@@ -113,15 +171,14 @@ func (s *Sessions) Open(ctx context.Context, name string, revision int) (*Sessio
 	if len(definitions) != 1 {
 		return nil, connectors.Errorf(connectors.Permanent, "the stored definition of %s has %d documents", name, len(definitions))
 	}
-	return s.OpenDefinition(ctx, definitions[0])
+	return definitions[0], nil
 }
 
-// OpenDefinition opens a session for a definition that is at hand.
-func (s *Sessions) OpenDefinition(ctx context.Context, def *mappings.Definition) (*Session, error) {
+func (s *Sessions) openDefinition(ctx context.Context, def *mappings.Definition, absent absences) (*Session, error) {
 	session := &Session{Definition: def}
 	objects := make(map[string]mappings.Object, len(def.Systems))
-	for _, system := range def.Systems {
-		opened, err := s.openSystem(ctx, def, system)
+	for i, system := range def.Systems {
+		opened, err := s.openOrAway(ctx, def, i, absent)
 		if err != nil {
 			session.Close()
 			return nil, err
@@ -150,131 +207,13 @@ func (s *Sessions) OpenDefinition(ctx context.Context, def *mappings.Definition)
 	return session, nil
 }
 
-// OpenObject opens one system of a definition by itself; the caller closes it.
-func (s *Sessions) OpenObject(ctx context.Context, def *mappings.Definition, system *mappings.System) (connectors.Object, error) {
-	name := system.Name.Value
-	connector, options, err := s.Connect(system)
-	if err != nil {
-		return nil, err
-	}
-	config := connectors.Config{
-		Sync: def.Sync.Value, System: name, Options: options, Object: system.Object.Value,
-		Modified: system.Modified.Value, Deleted: system.Deleted.Value, Formats: system.Formats,
-		Logger: s.Logger.With("sync", def.Sync.Value, "system", name),
-	}
-	for _, key := range system.Key {
-		config.Key = append(config.Key, key.Value)
-	}
-	object, err := s.Registry.Open(ctx, connector, config)
-	if err != nil {
-		return nil, connectors.Wrap(connectors.Transient, "open "+name, err)
-	}
-	if s.Wrap != nil {
-		object = s.Wrap(object)
-	}
-	return object, nil
-}
-
-// Describe asks one system of a definition what it looks like.
-func (s *Sessions) Describe(ctx context.Context, def *mappings.Definition, system *mappings.System) (connectors.Description, error) {
-	opened, err := s.openSystem(ctx, def, system)
-	if err != nil {
-		return connectors.Description{}, err
-	}
-	opened.Object.Close()
-	return opened.Description, nil
-}
-
-func (s *Sessions) openSystem(ctx context.Context, def *mappings.Definition, system *mappings.System) (*OpenSystem, error) {
-	name := system.Name.Value
-	object, err := s.OpenObject(ctx, def, system)
-	if err != nil {
-		return nil, err
-	}
-	description, err := object.Describe(ctx)
-	if err != nil {
-		object.Close()
-		return nil, connectors.Wrap(connectors.Transient, "describe "+name, err)
-	}
-	return &OpenSystem{Definition: system, Object: object, Description: description}, nil
-}
-
-// createMissing makes the targets that the first run makes, such as a new CSV
-// file, and describes them again.
-func (s *Session) createMissing(ctx context.Context, readOnly bool) error {
-	for _, system := range s.Systems {
-		if len(system.Description.Schema.Fields) > 0 {
-			continue
-		}
-		creator, ok := connectors.As[connectors.Creator](system.Object)
-		if !ok {
-			return connectors.Errorf(connectors.NotFound, "%s has no columns", system.Mapping.Name)
-		}
-		if readOnly {
-			system.Description.Schema = targetSchema(s.Mapping, system.Mapping)
-			system.Object = missing{system.Object, system.Description}
-			continue
-		}
-		if err := creator.Create(ctx, targetSchema(s.Mapping, system.Mapping), system.Mapping.Key); err != nil {
-			return connectors.Wrap(connectors.Permanent, "create "+system.Mapping.Name, err)
-		}
-		description, err := system.Object.Describe(ctx)
-		if err != nil {
-			return connectors.Wrap(connectors.Transient, "describe "+system.Mapping.Name, err)
-		}
-		system.Description = description
-	}
-	return nil
-}
-
-func targetSchema(m *mappings.Mapping, system *mappings.SystemMapping) *record.Schema {
-	fields := make([]record.Field, len(system.Write))
-	for i, column := range system.Write {
-		fields[i] = record.Field{Name: column, Type: record.Type{Kind: record.KindString}, Nullable: true}
-	}
-	_ = m
-	return record.NewSchema(fields...)
-}
-
 // Close lets go of all connections.
 func (s *Session) Close() {
 	for _, system := range s.Systems {
-		system.Object.Close()
+		if system.Object != nil {
+			system.Object.Close()
+		}
 	}
-}
-
-// MappingObject is what a description says to the mapping room.
-func MappingObject(d connectors.Description) mappings.Object {
-	object := mappings.Object{
-		Schema: d.Schema, Key: d.Key, Exists: len(d.Schema.Fields) > 0,
-		Token: d.Can.Token, Transactions: d.Can.Transactions, KeysReusable: d.Can.KeysReusable,
-		ServerKeys: d.Can.ServerKeys, Writable: d.Can.Writable, Upsert: d.Can.Upsert,
-	}
-	for _, mode := range d.Can.Modes {
-		object.Modes = append(object.Modes, string(mode))
-	}
-	for _, mode := range d.Can.SeesDeletes {
-		object.SeesDeletes = append(object.SeesDeletes, string(mode))
-	}
-	return object
-}
-
-// Source gives the system as a source.
-func (o *OpenSystem) Source() (connectors.Source, error) {
-	source, ok := o.Object.(connectors.Source)
-	if !ok {
-		return nil, connectors.Errorf(connectors.Permanent, "%s cannot be read", o.Mapping.Name)
-	}
-	return source, nil
-}
-
-// Sink gives the system as a sink.
-func (o *OpenSystem) Sink() (connectors.Sink, error) {
-	sink, ok := o.Object.(connectors.Sink)
-	if !ok {
-		return nil, connectors.Errorf(connectors.Permanent, "%s cannot be written", o.Mapping.Name)
-	}
-	return sink, nil
 }
 
 // Rules are the mapping's rules, less what this run leaves alone.

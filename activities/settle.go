@@ -59,6 +59,9 @@ func (s *settler) settle(ctx context.Context, m matter) (*settled, error) {
 	if err != nil {
 		return nil, connectors.Wrap(connectors.Permanent, "resolve", err)
 	}
+	if err := s.newcomers(rules, bucket, outcome); err != nil {
+		return nil, err
+	}
 	done := &settled{bucket: bucket, outcome: outcome, owed: make(map[string][]reconcile.Payment, len(outcome.Links))}
 	for _, link := range outcome.Links {
 		payments, err := reconcile.Owed(rules, link)

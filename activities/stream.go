@@ -31,7 +31,7 @@ func (t *Transform) forTarget(ctx context.Context, session *Session, in Transfor
 			break
 		}
 		if err != nil {
-			return out, connectors.Wrap(connectors.Transient, "read the stage", err)
+			return out, lost(err)
 		}
 		if pipe == nil {
 			if pipe, err = session.Mapping.NewPipe(source.Mapping, target.Mapping, batch.Schema, target.Description.Schema); err != nil {
@@ -68,7 +68,7 @@ func pass(pipe *mappings.Pipe, batch *record.Batch, writer *stage.Writer, out *T
 // stream is the load of a stateless run: one partition's batches are upserted
 // by the target's bulk path, in one commit.
 func (l *Load) stream(ctx context.Context, in LoadInput) (Loaded, error) {
-	session, err := l.Sessions.For(ctx, in.Pass)
+	session, err := l.Sessions.For(ctx, in.Pass, in.System)
 	if err != nil {
 		return Loaded{}, err
 	}
@@ -79,7 +79,7 @@ func (l *Load) stream(ctx context.Context, in LoadInput) (Loaded, error) {
 	}
 	reader, err := l.Stage.Open(ctx, in.Ref)
 	if err != nil {
-		return Loaded{}, connectors.Wrap(connectors.Transient, "read the stage", err)
+		return Loaded{}, lost(err)
 	}
 	defer reader.Close()
 	defer beating(ctx)()

@@ -37,7 +37,7 @@ func (t *Transform) transform(ctx context.Context, in TransformInput) (Transform
 	}
 	raw, err := t.Stage.Open(ctx, in.Ref)
 	if err != nil {
-		return Transformed{}, connectors.Wrap(connectors.Transient, "read the stage", err)
+		return Transformed{}, lost(err)
 	}
 	defer raw.Close()
 	defer beating(ctx)()
@@ -53,7 +53,7 @@ func (t *Transform) transform(ctx context.Context, in TransformInput) (Transform
 			break
 		}
 		if err != nil {
-			return out, connectors.Wrap(connectors.Transient, "read the stage", err)
+			return out, lost(err)
 		}
 		err = routeBatch(ctx, t.Ledger, session, in, batch, router, &out)
 		batch.Release()
@@ -117,7 +117,7 @@ type sorter struct {
 func (s *sorter) row(row ledger.Seen, brief ledger.Brief, mark record.Mark) error {
 	s.out.Rows++
 	fields, home := len(s.session.Mapping.Schema.Fields), groupOf(brief.Slot, s.in.Pass.Groups)
-	if sameAsSeen(brief, mark) {
+	if !s.in.Pass.Anew && sameAsSeen(brief, mark) {
 		countSame(brief, &s.out.Tally)
 		s.staged = stageSame(fields, row.Key, row.RawHash, s.staged)
 		return s.to.add(home, s.staged, record.Mark{})

@@ -91,7 +91,11 @@ func TestSystemThatCannotBeReachedOrIsAnother(t *testing.T) {
 	s, crm, billing := newBadSite(t)
 	t.Run("unreachable", func(t *testing.T) {
 		elsewhere(t, func(u *url.URL) { u.Host = "127.0.0.1:1" })
-		require.Contains(t, s.fails(t, connectors.Transient, billing), "crm")
+		before := s.systems(t)["crm"]
+		result := s.run("people")
+		require.Equal(t, activities.OutcomeWaiting, result.Outcome)
+		require.Contains(t, result.Reason, "crm is down")
+		require.Equal(t, before, s.systems(t)["crm"], "its position stays")
 	})
 	t.Run("wrong password", func(t *testing.T) {
 		elsewhere(t, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "wrong") })

@@ -15,7 +15,7 @@ const (
 	detectTimeout = 2 * time.Minute
 	// detectAttempts: a person waits for the first word of a run; a system
 	// that stays unreachable is reported as down by detect itself.
-	detectAttempts = 4
+	detectAttempts = activities.DownAfter
 	// stepTimeout bounds one attempt at one partition or group. The fence at
 	// systems without locks relies on it: no request outlives it.
 	stepTimeout = 30 * time.Minute
@@ -23,7 +23,9 @@ const (
 	// to another worker.
 	heartbeat = 30 * time.Second
 	// stepAttempts with backoff up to a minute is about ten minutes of a system
-	// being away; after that the run fails visibly and the next one pays.
+	// that cannot be read, or of a ledger being away; after that the run fails
+	// visibly and the next one pays. Load gives a system up much sooner: it stays
+	// owed, and the others do not wait for it.
 	stepAttempts = 15
 	// ledgerTimeout: small commits to the ledger.
 	ledgerTimeout = time.Minute

@@ -97,7 +97,7 @@ func (r *run) detect(ctx workflow.Context) error {
 	}
 	for _, w := range r.detected.Windows {
 		if w.Down != "" {
-			r.say(ctx, "detect", fmt.Sprintf("%s is down: %s", w.System, w.Down))
+			r.say(ctx, "detect", fmt.Sprintf("%s goes without being read or written: %s", w.System, w.Down))
 			continue
 		}
 		r.say(ctx, "detect", fmt.Sprintf("%s: %s, %d partitions", w.System, w.Mode, len(w.Partitions)))
@@ -218,6 +218,9 @@ func (r *run) guard(ctx workflow.Context) error {
 // at once.
 func (r *run) load(ctx workflow.Context, phase string) error {
 	for _, target := range r.detected.Targets {
+		if r.isDown(target) {
+			continue
+		}
 		var loaded activities.Loaded
 		err := workflow.ExecuteActivity(step(ctx, activities.StepLoad, target+", "+phase+"s"), activities.StepLoad,
 			activities.LoadInput{Pass: r.detected.Pass, System: r.indexOf(target), Phase: phase}).Get(ctx, &loaded)
@@ -225,14 +228,30 @@ func (r *run) load(ctx workflow.Context, phase string) error {
 		if err != nil {
 			return err
 		}
+		if loaded.Down != "" {
+			r.say(ctx, "load", fmt.Sprintf("%s is down and stays owed: %s", target, loaded.Down))
+		}
 	}
 	if phase == activities.PhaseDelete {
 		for _, target := range r.detected.Targets {
+			if r.isDown(target) {
+				continue
+			}
 			l := r.loaded[target]
 			r.say(ctx, "load", fmt.Sprintf("%s: %d created, %d updated, %d deleted", target, l.Created, l.Updated, l.Deleted))
 		}
 	}
 	return nil
+}
+
+// isDown: the system was down from the start, or could not be written.
+func (r *run) isDown(system string) bool {
+	for _, w := range r.detected.Windows {
+		if w.System == system && w.Down != "" {
+			return true
+		}
+	}
+	return r.loaded[system].Down != ""
 }
 
 func (r *run) indexOf(system string) int {
