@@ -18,7 +18,7 @@ const (
 	stagedFlags
 	stagedBadField
 	stagedRaw
-	stagedColumns
+	stagedSlot
 )
 
 const (
@@ -37,12 +37,14 @@ func stagedSchema(canonical *record.Schema) *record.Schema {
 		record.Field{Name: "_flags", Type: record.Type{Kind: record.KindInt}},
 		record.Field{Name: "_bad_field", Type: text},
 		record.Field{Name: "_raw", Type: record.Type{Kind: record.KindUUID}},
+		record.Field{Name: "_slot", Type: record.Type{Kind: record.KindInt}},
 	)
 	return record.NewSchema(fields...)
 }
 
 // stageRow gives a canonical record as a row of the staged schema.
-func stageRow(c *mappings.Canonical, flags int64, raw record.Hash, dst []record.Value) []record.Value {
+func stageRow(c *mappings.Canonical, raw record.Hash, slot uint16, dst []record.Value) []record.Value {
+	flags := int64(0)
 	if !c.InScope {
 		flags |= flagOutOfScope
 	}
@@ -57,16 +59,16 @@ func stageRow(c *mappings.Canonical, flags int64, raw record.Hash, dst []record.
 		match[i] = m
 	}
 	dst = append(dst[:0], c.Values...)
-	return append(dst, string(c.Key), match, int64(c.Modified), flags, c.BadField, record.UUID(raw))
+	return append(dst, string(c.Key), match, int64(c.Modified), flags, c.BadField, record.UUID(raw), int64(slot))
 }
 
 // stageSame gives the row of a record that is just as it was.
-func stageSame(fields int, key record.Key, raw record.Hash, dst []record.Value) []record.Value {
+func stageSame(fields int, key record.Key, raw record.Hash, slot uint16, dst []record.Value) []record.Value {
 	dst = dst[:0]
 	for range fields {
 		dst = append(dst, record.Missing)
 	}
-	return append(dst, string(key), record.List{}, int64(0), int64(flagSame), "", record.UUID(raw))
+	return append(dst, string(key), record.List{}, int64(0), int64(flagSame), "", record.UUID(raw), int64(slot))
 }
 
 // observe reads a staged row back. same is true for a record that is as it was;
@@ -111,27 +113,4 @@ func observation(c *mappings.Canonical, system int, mark record.Mark, raw, mapHa
 		o.Modified = c.Modified
 	}
 	return o
-}
-
-// slotOf is a link's home: 16 bits of its first match text that is not blank,
-// or of the row that founds it.
-func slotOf(match []string, system int, key record.Key) uint16 {
-	for _, m := range match {
-		if m != "" {
-			h := record.HashText(m)
-			return uint16(h[0])<<8 | uint16(h[1])
-		}
-	}
-	h := record.HashRow(int64(system), string(key))
-	return uint16(h[0])<<8 | uint16(h[1])
-}
-
-// groupOf says in which group a slot is resolved.
-func groupOf(slot uint16, groups int) int { return int(slot) * groups / (1 << 16) }
-
-// slotsOf gives the first and last slot of a group.
-func slotsOf(group, groups int) [2]uint16 {
-	first := (group*(1<<16) + groups - 1) / groups
-	next := ((group+1)*(1<<16) + groups - 1) / groups
-	return [2]uint16{uint16(first), uint16(next - 1)}
 }

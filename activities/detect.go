@@ -15,13 +15,15 @@ import (
 const (
 	// partitionRows is the least rows of a partition; large tables get larger
 	// partitions, so that history does not grow with the table.
-	partitionRows = 50_000
+	partitionRows = 100_000
 	// maxPartitions bounds the partitions of one system.
 	maxPartitions = 48
-	// groupRows is about how many records of one system a group has. Two groups
-	// in flight are what a run has in memory: a record of ten fields costs some
-	// 3 KB there with its link, its bases and what was decided.
-	groupRows = 16_000
+	// wholeRows is how many records of one system are decided all at once.
+	wholeRows = 8_000
+	// groupRows is about how many records of one system a group has. A group is
+	// one commit of the ledger, and the more that one has, the fewer times the
+	// pages are written whose order is not that of the groups.
+	groupRows = 64_000
 	// maxGroups bounds the groups.
 	maxGroups = 64
 	// smallTable is up to how many rows a cursor's run lists all keys, so that
@@ -143,7 +145,7 @@ func (l *lookout) detect(ctx context.Context) (Detected, error) {
 		most = max(most, window.Rows)
 		detected.Windows = append(detected.Windows, window)
 	}
-	detected.Pass.Groups = int(min(max(most/groupRows, 1), maxGroups))
+	detected.Pass.Groups = groupsFor(most)
 	return detected, l.goOn(&detected)
 }
 

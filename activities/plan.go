@@ -201,7 +201,7 @@ func (d *draft) resolve(ctx context.Context, store *ledger.Store) error {
 			g = newGroup(len(d.session.Systems))
 		}
 		if n != SerialGroup {
-			if err := s.lookForAbsent(ctx, n, g); err != nil {
+			if err := s.lookForAbsent(ctx, slotsOf(n, d.detected.Pass.Groups), g); err != nil {
 				return err
 			}
 		}

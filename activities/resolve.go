@@ -3,8 +3,6 @@ package activities
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"slices"
 
 	"github.com/syncline-dev/syncline/internal/ledger"
@@ -49,94 +47,18 @@ func (r *Resolve) resolve(ctx context.Context, in ResolveInput) (Resolved, error
 	if in.Group == SettleGroup {
 		return r.due(ctx, settler, part)
 	}
-	group, err := r.read(ctx, session, in)
-	if err != nil {
-		return Resolved{}, err
-	}
-	if in.Group != SerialGroup {
-		if err := settler.lookForAbsent(ctx, in.Group, group); err != nil {
-			return Resolved{}, err
-		}
-	}
-	r.Sessions.at(PointRead)
-	done, err := settler.settle(ctx, matter{
-		step: StepResolve, part: part, observations: group.observations, fetched: group.fetched,
-	})
-	if err != nil {
-		return Resolved{}, err
-	}
-	r.Sessions.at(PointResolved)
-	return done.result, nil
-}
-
-// group is the records of one group, of all systems.
-type group struct {
-	observations []reconcile.Observation
-	// seen has, per system, the keys that the listing showed.
-	seen []map[record.Key]struct{}
-	// fetched counts the observations that no partition has.
-	fetched int64
-}
-
-func newGroup(systems int) *group {
-	g := &group{seen: make([]map[record.Key]struct{}, systems)}
-	for i := range g.seen {
-		g.seen[i] = map[record.Key]struct{}{}
-	}
-	return g
-}
-
-func (g *group) take(row []record.Value, mark record.Mark, fields, system int, mapHash record.Hash) {
-	o, same := observe(row, mark, fields, system, mapHash)
-	g.seen[system][o.Key] = struct{}{}
-	if !same {
-		g.observations = append(g.observations, o)
-	}
-}
-
-// read collects the group's records from the stage.
-func (r *Resolve) read(ctx context.Context, session *Session, in ResolveInput) (*group, error) {
-	g := newGroup(len(session.Systems))
-	for _, part := range in.Parts {
-		name := groupName(in.Pass, part.System, part.ID, in.Group)
-		if err := r.readPart(ctx, session, name, part.System, g); err != nil {
-			return nil, lost(err)
-		}
-		beat(ctx)
-	}
-	return g, nil
-}
-
-func (r *Resolve) readPart(ctx context.Context, session *Session, name string, system int, g *group) error {
-	reader, err := r.Stage.Open(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	fields := len(session.Mapping.Schema.Fields)
-	for {
-		batch, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for row := range batch.Rows() {
-			g.take(batch.Row(row, nil), batch.Mark(row), fields, system, session.Systems[system].Mapping.Hash)
-		}
-	}
+	return r.group(ctx, settler, in, part)
 }
 
 // lookForAbsent fetches, by key and without any filter, what a complete
 // listing did not show: absent is not deleted, only not found is.
-func (s *settler) lookForAbsent(ctx context.Context, n int, g *group) error {
+func (s *settler) lookForAbsent(ctx context.Context, slots [2]uint16, g *group) error {
 	for _, w := range s.windows {
 		if !w.Complete || w.First {
 			continue
 		}
 		var missing []record.Key
-		err := s.ledger.EachMember(ctx, s.session.Scope, w.Index, slotsOf(n, s.pass.Groups), func(m ledger.MemberKey) error {
+		err := s.ledger.EachMember(ctx, s.session.Scope, w.Index, slots, func(m ledger.MemberKey) error {
 			if _, shown := g.seen[w.Index][m.Key]; !shown && m.Key != "" && m.State != reconcile.Creating {
 				missing = append(missing, m.Key)
 			}

@@ -49,6 +49,15 @@ type matter struct {
 // settle decides and commits; the commit is marked, and a second one under the
 // same mark changes nothing.
 func (s *settler) settle(ctx context.Context, m matter) (*settled, error) {
+	done, err := s.decide(ctx, m)
+	if err != nil || s.dry != nil {
+		return done, err
+	}
+	return done, s.commit(ctx, m.step, m.part, done)
+}
+
+// decide lets reconcile decide, and writes nothing.
+func (s *settler) decide(ctx context.Context, m matter) (*settled, error) {
 	bucket, err := s.bucket(ctx, m.observations, m.links)
 	if err != nil {
 		return nil, err
@@ -77,7 +86,7 @@ func (s *settler) settle(ctx context.Context, m matter) (*settled, error) {
 		return done, nil
 	}
 	s.at(PointDecided)
-	return done, s.commit(ctx, m.step, m.part, done)
+	return done, nil
 }
 
 func (s *settler) commit(ctx context.Context, step, part string, done *settled) error {
@@ -85,20 +94,25 @@ func (s *settler) commit(ctx context.Context, step, part string, done *settled) 
 	if err != nil {
 		return err
 	}
+	change := s.change(done)
+	change.Step, change.Part, change.Result = step, part, result
+	_, _, err = s.ledger.Commit(ctx, s.pass.fence(), s.session.Scope, change)
+	return err
+}
+
+// change is what an outcome writes.
+func (s *settler) change(done *settled) ledger.Change {
 	outcome := done.outcome
 	change := ledger.Change{
-		Step: step, Part: part, Links: outcome.Links, Slots: make(map[string]uint16, len(outcome.Links)),
+		Links: outcome.Links, Slots: make(map[string]uint16, len(outcome.Links)),
 		Loose: outcome.Loose, Opened: outcome.Opened, Closed: outcome.Closed,
-		Applied: outcome.Applied, Refused: outcome.Refused, Owed: done.owed, Result: result,
-		Journal: s.journal(outcome),
+		Applied: outcome.Applied, Refused: outcome.Refused, Owed: done.owed,
+		Journal: s.journal(outcome), Quarantine: quarantined(done.bucket), At: s.pass.Now.Time(),
 	}
-	change.Quarantine = quarantined(done.bucket)
-	change.At = s.pass.Now.Time()
 	for _, link := range outcome.Links {
 		change.Slots[link.ID] = s.slot(link)
 	}
-	_, _, err = s.ledger.Commit(ctx, s.pass.fence(), s.session.Scope, change)
-	return err
+	return change
 }
 
 // quarantined names the rows that could not be taken, with the reasons.
@@ -149,9 +163,10 @@ func (s *settler) bucket(ctx context.Context, observations []reconcile.Observati
 	bucket := &reconcile.Bucket{
 		Links: links, Loose: loose, Conflicts: conflicts, Observations: observations, Now: s.pass.Now,
 		Complete: make([]bool, len(s.session.Systems)), First: make([]bool, len(s.session.Systems)),
-		NewID: func(system int, key record.Key) string {
-			name := s.session.Scope.Systems[system]
-			return record.HashText(s.pass.Sync, s.pass.Run, name, string(key)).String()
+		NewID: func(system int, key record.Key, match []string) string {
+			// It begins with its slot, so that what a group writes lies together.
+			hash := record.HashText(s.pass.Sync, s.pass.Run, s.session.Scope.Systems[system], string(key)).String()
+			return fmt.Sprintf("%04x%s", slotOf(match, system, key), hash[4:])
 		},
 	}
 	for _, w := range s.windows {

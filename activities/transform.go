@@ -119,7 +119,7 @@ func (s *sorter) row(row ledger.Seen, brief ledger.Brief, mark record.Mark) erro
 	fields, home := len(s.session.Mapping.Schema.Fields), groupOf(brief.Slot, s.in.Pass.Groups)
 	if !s.in.Pass.Anew && sameAsSeen(brief, mark) {
 		countSame(brief, &s.out.Tally)
-		s.staged = stageSame(fields, row.Key, row.RawHash, s.staged)
+		s.staged = stageSame(fields, row.Key, row.RawHash, brief.Slot, s.staged)
 		return s.to.add(home, s.staged, record.Mark{})
 	}
 	readRow(s.reader, s.values, mark, &s.canonical)
@@ -131,8 +131,12 @@ func (s *sorter) row(row ledger.Seen, brief ledger.Brief, mark record.Mark) erro
 	if s.canonical.Bad != "" && mark.Bad == "" {
 		mark.Bad = s.canonical.Bad
 	}
-	s.staged = stageRow(&s.canonical, 0, row.RawHash, s.staged)
-	group := route(s.session.Mapping, s.in, brief, &s.canonical)
+	slot := brief.Slot
+	if !brief.Known {
+		slot = slotOf(s.canonical.Match, s.in.System, s.canonical.Key)
+	}
+	s.staged = stageRow(&s.canonical, row.RawHash, slot, s.staged)
+	group := route(s.session.Mapping, s.in, brief, &s.canonical, slot)
 	if err := s.to.add(group, s.staged, mark); err != nil {
 		return err
 	}
@@ -140,7 +144,7 @@ func (s *sorter) row(row ledger.Seen, brief ledger.Brief, mark record.Mark) erro
 		return nil
 	}
 	// Its home must know that it was shown.
-	s.staged = stageSame(fields, row.Key, record.Hash{}, s.staged)
+	s.staged = stageSame(fields, row.Key, record.Hash{}, brief.Slot, s.staged)
 	return s.to.add(home, s.staged, record.Mark{})
 }
 
@@ -203,7 +207,7 @@ func countSame(brief ledger.Brief, tally *reconcile.Tally) {
 // route says in which group a record is resolved. What is known goes home,
 // unless its match moved; what is new goes to its match's slot, unless there
 // are several ways to match, which only one group can see all of.
-func route(m *mappings.Mapping, in TransformInput, brief ledger.Brief, c *mappings.Canonical) int {
+func route(m *mappings.Mapping, in TransformInput, brief ledger.Brief, c *mappings.Canonical, slot uint16) int {
 	if in.Pass.Groups == 1 {
 		return 0
 	}
@@ -211,12 +215,12 @@ func route(m *mappings.Mapping, in TransformInput, brief ledger.Brief, c *mappin
 		if len(c.Match) > 0 && !sameMatch(brief.Match, c.Match) {
 			return SerialGroup
 		}
-		return groupOf(brief.Slot, in.Pass.Groups)
+		return groupOf(slot, in.Pass.Groups)
 	}
 	if len(m.Definition.Match.Alternatives) > 1 {
 		return SerialGroup
 	}
-	return groupOf(slotOf(c.Match, in.System, c.Key), in.Pass.Groups)
+	return groupOf(slot, in.Pass.Groups)
 }
 
 func sameMatch(a, b []string) bool {

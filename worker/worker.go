@@ -17,6 +17,7 @@ import (
 
 // New makes a worker for all syncs of a house. The caller starts and stops it.
 func New(c client.Client, h *House) worker.Worker {
+	SettleMemory()
 	w := worker.New(c, workflows.TaskQueue, worker.Options{
 		Identity:                           identity(),
 		MaxConcurrentActivityExecutionSize: 16,

@@ -2,12 +2,10 @@ package workflows
 
 import "go.temporal.io/sdk/workflow"
 
-// How much goes on at once: enough to keep reading, computing and writing
-// overlapped on a few cores, little enough to bound memory.
-const (
-	partitionsInFlight = 3
-	groupsInFlight     = 2
-)
+// partitionsInFlight is how many partitions go on at once: enough to keep
+// reading, computing and writing overlapped on a few cores, little enough to
+// bound memory.
+const partitionsInFlight = 3
 
 // flight runs functions side by side, a bounded number at a time, and keeps
 // the first error. After an error nothing new starts.

@@ -164,8 +164,9 @@ func (r *run) partsOf(group int) []activities.Part {
 	return parts
 }
 
-// resolve settles what waits, then the serial group, then all other groups
-// side by side: an identity that moved is settled before anyone looks for it.
+// resolve settles what waits, then the serial group, then all other groups: an
+// identity that moved is settled before anyone looks for it. They take turns,
+// because each of them decides and writes side by side as it is.
 func (r *run) resolve(ctx workflow.Context) error {
 	windows := withoutPartitions(r.detected.Windows)
 	group := func(ctx workflow.Context, n int, what string) error {
@@ -189,14 +190,10 @@ func (r *run) resolve(ctx workflow.Context) error {
 			return err
 		}
 	}
-	flight := newFlight(ctx, groupsInFlight)
 	for n := range r.detected.Pass.Groups {
-		flight.start(func(ctx workflow.Context) error {
-			return group(ctx, n, fmt.Sprintf("group %d of %d", n+1, r.detected.Pass.Groups))
-		})
-	}
-	if err := flight.wait(); err != nil {
-		return err
+		if err := group(ctx, n, fmt.Sprintf("group %d of %d", n+1, r.detected.Pass.Groups)); err != nil {
+			return err
+		}
 	}
 	t := r.resolved.Tally
 	r.say(ctx, "resolve", fmt.Sprintf("%d read, %d changed, %d unchanged, %d conflicts, %d quarantined, %d ignored",

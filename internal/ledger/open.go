@@ -39,8 +39,10 @@ type Store struct {
 const (
 	readers  = 4
 	sessions = 8
-	// sqliteCacheKB is the page cache of each connection.
-	sqliteCacheKB = 16_000
+	// writerCacheKB and readerCacheKB are the page caches of each connection.
+	// Readers go through tables from one end to the other.
+	writerCacheKB = 16_000
+	readerCacheKB = 4_000
 	// checkpointPages is how large SQLite's write-ahead log grows before it is
 	// copied back: pages that change in every commit are then copied once.
 	checkpointPages = 8_192
@@ -77,7 +79,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	write, err := sqlx.Open("sqlite", sqliteName(path, "immediate"))
+	write, err := sqlx.Open("sqlite", sqliteName(path, "immediate", writerCacheKB))
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err := write.PingContext(ctx); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	read, err := sqlx.Open("sqlite", sqliteName(path, "deferred")+"&_pragma=query_only(1)")
+	read, err := sqlx.Open("sqlite", sqliteName(path, "deferred", readerCacheKB)+"&_pragma=query_only(1)")
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -97,10 +99,10 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 
 // sqliteName is the driver's name of a database: durable in a power cut
 // (synchronous FULL), readers beside one writer (WAL).
-func sqliteName(path, lock string) string {
+func sqliteName(path, lock string, cacheKB int) string {
 	pragmas := []string{
 		"busy_timeout(30000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-		fmt.Sprintf("cache_size(-%d)", sqliteCacheKB), fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
+		fmt.Sprintf("cache_size(-%d)", cacheKB), fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
 		fmt.Sprintf("journal_size_limit(%d)", checkpointPages*4096),
 	}
 	query := url.Values{"_txlock": {lock}, "_pragma": pragmas}

@@ -28,7 +28,7 @@ func benchBucket(b *testing.B, rules *Rules, known bool) *Bucket {
 	b.Helper()
 	bucket := &Bucket{
 		Now: 1, First: []bool{!known, !known}, Complete: []bool{true, true},
-		NewID: func(_ int, key record.Key) string { return string(key) },
+		NewID: func(_ int, key record.Key, _ []string) string { return string(key) },
 	}
 	for i := range benchLinks {
 		values := make([]record.Value, len(rules.Fields))

@@ -33,7 +33,7 @@ func (b *scenarioBuilder) build() (*Rules, *Bucket) {
 	if bucket.Now == 0 {
 		bucket.Now = 1000
 	}
-	bucket.NewID = func(system int, key record.Key) string { return "new-" + string(key) }
+	bucket.NewID = func(_ int, key record.Key, _ []string) string { return "new-" + string(key) }
 	for i, l := range b.s.Base {
 		bucket.Links = append(bucket.Links, b.link(i, l))
 	}

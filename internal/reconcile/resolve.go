@@ -18,9 +18,9 @@ type Bucket struct {
 	Complete, First []bool
 	// Now is taken once, at detection.
 	Now record.Timestamp
-	// NewID names a new link by the row that founds it; pure, and never the
+	// NewID names a new link by the row that founds it and its match; pure, and never the
 	// name of a link of an earlier run.
-	NewID func(system int, key record.Key) string
+	NewID func(system int, key record.Key, match []string) string
 }
 
 // Outcome is what one bucket comes to. Inputs are not modified: links, members

@@ -124,9 +124,9 @@ func (r *resolver) workOf(l *Link) *work {
 
 // found makes a new link, named by its first row.
 func (r *resolver) found(founder *sighting) *work {
-	id := r.bucket.NewID(founder.system, founder.key)
+	id := r.bucket.NewID(founder.system, founder.key, founder.match)
 	for n := 2; r.byID[id]; n++ {
-		id = fmt.Sprintf("%s.%d", r.bucket.NewID(founder.system, founder.key), n)
+		id = fmt.Sprintf("%s.%d", r.bucket.NewID(founder.system, founder.key, founder.match), n)
 	}
 	r.byID[id] = true
 	return r.newWork(&Link{ID: id})

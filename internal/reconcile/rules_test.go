@@ -184,7 +184,7 @@ func TestUnpredictable(t *testing.T) {
 func TestCrowds(t *testing.T) {
 	t.Parallel()
 	rules := ackRules()
-	b := &Bucket{NewID: func(_ int, key record.Key) string { return string(key) }}
+	b := &Bucket{NewID: func(_ int, key record.Key, _ []string) string { return string(key) }}
 	for i := range 10_000 {
 		b.Observations = append(b.Observations, Observation{
 			System: 0, Key: record.Key(fmt.Sprint("k", i)), Match: []string{"same", "same"}, Values: []record.Value{"Ann", "a"}, InScope: true,

@@ -284,7 +284,7 @@ func (w *world) bucket(up []int) *Bucket {
 	b := &Bucket{
 		Links: w.links, Loose: w.loose, Conflicts: w.conflicts, Now: w.now,
 		First: make([]bool, wSystems), Complete: make([]bool, wSystems),
-		NewID: func(s int, key record.Key) string { return fmt.Sprintf("%03d-%d-%s", run, s, key) },
+		NewID: func(s int, key record.Key, _ []string) string { return fmt.Sprintf("%03d-%d-%s", run, s, key) },
 	}
 	for s := range wSystems {
 		b.First[s] = !w.listed[s]
