@@ -32,7 +32,7 @@ func (l *Load) Run(ctx context.Context, in LoadInput) (Loaded, error) {
 		out, err = l.stream(ctx, in)
 	} else {
 		out, err = l.pay(ctx, in)
-		if lastTry(ctx) && isDown(err) {
+		if lastTry(ctx) && isDown(err) || isFull(err) {
 			out.Down, err = downText(err), nil // it stays owed, and the others do not wait for it
 		}
 	}

@@ -28,6 +28,7 @@ func asTemporal(err error) error {
 	if errors.Is(err, ledger.ErrFenced) {
 		err = asFenced(err)
 	}
+	err = asFull(err)
 	kind := connectors.KindOf(err)
 	options := temporal.ApplicationErrorOptions{NonRetryable: !retryable(kind)}
 	var e *connectors.Error
@@ -54,7 +55,7 @@ func retryable(kind connectors.Kind) bool {
 	case connectors.Transient, connectors.RateLimited, connectors.Incomplete, connectors.Conflict:
 		return true
 	case connectors.Unauthorized, connectors.NotFound, connectors.SchemaChanged, connectors.BadRecord,
-		connectors.Fenced, connectors.Permanent, KindPaused, KindStageMissing:
+		connectors.Fenced, connectors.NoSpace, connectors.Permanent, KindPaused, KindStageMissing:
 		return false
 	default:
 		return true

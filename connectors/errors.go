@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 )
 
@@ -32,6 +33,8 @@ const (
 	Incomplete Kind = "incomplete"
 	// Fenced: a newer run holds the sync; nothing was written.
 	Fenced Kind = "fenced"
+	// NoSpace: a disk is full, or a quota used up. Trying again soon cannot help.
+	NoSpace Kind = "no_space"
 	// Permanent: trying again cannot help.
 	Permanent Kind = "permanent"
 )
@@ -95,4 +98,13 @@ func KindOf(err error) Kind {
 		return Transient
 	}
 	return Transient
+}
+
+// FreeSpace is the hint of errors of kind NoSpace.
+const FreeSpace = "free space there, then run it again"
+
+// IsFull reports whether the operating system said that there is no room left:
+// the disk is full, or the quota or the largest size of a file is reached.
+func IsFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }

@@ -146,6 +146,8 @@ func doing(what string, err error) error {
 		return &connectors.Error{Kind: connectors.NotFound, Doing: what, Hint: "check path:", Err: err}
 	case errors.Is(err, fs.ErrPermission):
 		return &connectors.Error{Kind: connectors.Unauthorized, Doing: what, Err: err}
+	case connectors.IsFull(err):
+		return &connectors.Error{Kind: connectors.NoSpace, Doing: what, Hint: "the file is as it was; " + connectors.FreeSpace, Err: err}
 	default:
 		return &connectors.Error{Kind: connectors.Transient, Doing: what, Err: err}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io/fs"
 	"net"
 	"strings"
 
@@ -77,6 +78,10 @@ func connectionKind(err error) (connectors.Kind, bool) {
 	if errors.As(err, &unknown) || errors.As(err, &host) || errors.As(err, &invalid) || errors.As(err, &verify) {
 		return connectors.Permanent, true
 	}
+	var file *fs.PathError
+	if errors.As(err, &file) { // of whoever takes the rows; it would pass for a net.Error
+		return "", false
+	}
 	var connect *pgconn.ConnectError
 	var network net.Error
 	return connectors.Transient, errors.As(err, &connect) || errors.As(err, &network)
@@ -106,6 +111,8 @@ func kindOf(code string) (connectors.Kind, string) {
 		return connectors.Permanent, "the server or the role only reads"
 	case "55P03", "40001", "40P01":
 		return connectors.Transient, ""
+	case "53100":
+		return connectors.NoSpace, "the server's disk is full; " + connectors.FreeSpace
 	}
 	switch code[:min(2, len(code))] {
 	case "28":

@@ -61,6 +61,17 @@ func (o *object) Apply(ctx context.Context, w connectors.Writes) ([]connectors.R
 // errRolledBack: a trigger of the user's undid the whole transaction.
 var errRolledBack = errors.New("a trigger of the table rolled the transaction back")
 
+// rolledBack says why a transaction is over in the middle of its statements. A
+// constraint that does it is a trigger's RAISE(ROLLBACK), which some row is the
+// reason of; a full disk does it too, and no row is.
+func rolledBack(err error) error {
+	var e *bare.Error
+	if errors.As(err, &e) && e.Primary() != lib.SQLITE_CONSTRAINT {
+		return err
+	}
+	return errRolledBack
+}
+
 // wholeCall tells the refusals that undo all items at once: a deferred
 // constraint at the commit, a trigger that rolls back.
 func wholeCall(err error) bool {
@@ -211,7 +222,7 @@ func (a *writer) item(i int) (blocked bool, err error) {
 		return false, nil
 	}
 	if !a.conn.InTransaction() {
-		return false, errRolledBack
+		return false, rolledBack(err)
 	}
 	unique, reason := refusal(err)
 	if reason == nil {

@@ -32,6 +32,9 @@ func kindOf(err error) (connectors.Kind, string) {
 	if !errors.As(err, &e) {
 		return connectors.Permanent, ""
 	}
+	if e.Code == lib.SQLITE_IOERR_WRITE { // what it says when a quota is used up
+		return connectors.NoSpace, "the disk takes no more: it is full, over its quota, or failing; "+connectors.FreeSpace
+	}
 	switch e.Primary() {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 		return connectors.Transient, "another program is writing to the database"
@@ -40,7 +43,7 @@ func kindOf(err error) (connectors.Kind, string) {
 	case lib.SQLITE_IOERR:
 		return connectors.Transient, "the disk gave an error"
 	case lib.SQLITE_FULL:
-		return connectors.Transient, "the disk is full"
+		return connectors.NoSpace, connectors.FreeSpace
 	case lib.SQLITE_READONLY:
 		return connectors.Permanent, "the database, or its folder, may only be read"
 	case lib.SQLITE_CANTOPEN:
@@ -66,6 +69,8 @@ func fileError(path string, err error) error {
 		}
 	case errors.Is(err, fs.ErrPermission):
 		return &connectors.Error{Kind: connectors.Unauthorized, Err: err}
+	case connectors.IsFull(err):
+		return &connectors.Error{Kind: connectors.NoSpace, Err: err, Hint: connectors.FreeSpace}
 	default:
 		return &connectors.Error{Kind: connectors.Transient, Err: err}
 	}

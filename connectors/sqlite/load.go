@@ -171,7 +171,7 @@ func (l *loader) batch(batch *record.Batch) error {
 		}
 		if _, known := errors.AsType[*connectors.Error](err); !known {
 			if !l.conn.InTransaction() {
-				return errRolledBack
+				return rolledBack(err)
 			}
 			if _, reason := refusal(err); reason != nil {
 				err = reason

@@ -22,6 +22,8 @@ var (
 	ErrNotFound = errors.New("not in the ledger")
 	// ErrStale: what was decided upon is not what is there any more.
 	ErrStale = errors.New("the conflict has changed or is closed; look at it again")
+	// ErrFull: the ledger's disk takes no more; nothing was written.
+	ErrFull = errors.New("the ledger's disk is full, or over its quota; nothing was written")
 	// ErrMoved: a row would belong to two links, which never happens to an
 	// external id; nothing was written.
 	ErrMoved = errors.New("a row belongs to another link already; nothing was written")

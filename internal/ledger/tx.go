@@ -58,6 +58,9 @@ func (s *Store) within(ctx context.Context, doing string, db *sqlx.DB, options *
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
+	if full(err) {
+		return fmt.Errorf("ledger: %s: %w: %w", doing, ErrFull, withoutValues(err))
+	}
 	return fmt.Errorf("ledger: %s: %w", doing, withoutValues(err))
 }
 
@@ -92,6 +95,19 @@ func busy(err error) bool {
 		return pg.Code == "40001" || pg.Code == "40P01"
 	}
 	return false
+}
+
+// full says whether the disk takes no more. What SQLite calls a failed write is
+// mostly a quota that is used up.
+func full(err error) bool {
+	if lite, is := errors.AsType[*sqlite.Error](err); is {
+		switch lite.Code() {
+		case sqlitelib.SQLITE_FULL, sqlitelib.SQLITE_IOERR_WRITE, sqlitelib.SQLITE_IOERR_SHMSIZE, sqlitelib.SQLITE_IOERR_TRUNCATE:
+			return true
+		}
+	}
+	pg, is := errors.AsType[*pgconn.PgError](err)
+	return is && pg.Code == "53100"
 }
 
 // withoutValues drops the details of PostgreSQL's errors that quote data.

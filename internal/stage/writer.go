@@ -36,6 +36,8 @@ type Writer struct {
 	bytes  int64
 	rows   int64
 	done   bool
+	// fault is what the store said first: the Arrow writer keeps its text alone.
+	fault error
 }
 
 // Create starts an object. Nobody sees it before Commit; ctx must live until
@@ -62,7 +64,18 @@ type countingWriter struct{ w *Writer }
 func (c countingWriter) Write(p []byte) (int, error) {
 	n, err := c.w.blob.Write(p)
 	c.w.bytes += int64(n)
+	if err != nil && c.w.fault == nil {
+		c.w.fault = err
+	}
 	return n, err
+}
+
+// failed says what was being done, and keeps the store's own error.
+func (w *Writer) failed(doing string, err error) error {
+	if w.fault != nil {
+		err = w.fault
+	}
+	return fmt.Errorf("%s stage object %s: %w", doing, w.name, err)
 }
 
 // Write adds a batch; the caller still owns it. All batches of an object have
@@ -77,7 +90,7 @@ func (w *Writer) Write(batch *record.Batch) error {
 		return fmt.Errorf("write stage object %s: the batch has another schema than those before it", w.name)
 	}
 	if err := w.ipc.Write(batch.Arrow()); err != nil {
-		return fmt.Errorf("write stage object %s: %w", w.name, err)
+		return w.failed("write", err)
 	}
 	w.rows += int64(batch.Rows())
 	return nil
@@ -99,7 +112,7 @@ func (w *Writer) Commit() (Object, error) {
 	}
 	if err := errors.Join(w.ipc.Close(), w.buffer.Flush()); err != nil {
 		w.Abort()
-		return Object{}, fmt.Errorf("commit stage object %s: %w", w.name, err)
+		return Object{}, w.failed("commit", err)
 	}
 	w.done = true
 	defer w.cancel()

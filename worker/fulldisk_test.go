@@ -1,0 +1,330 @@
+//go:build linux
+
+package worker_test
+
+import (
+	"database/sql"
+	stdcsv "encoding/csv"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/testenv"
+	"github.com/syncline-dev/syncline/worker"
+	"github.com/syncline-dev/syncline/workflows"
+)
+
+// disk is a folder that can be full. Where mounting is allowed it is a small
+// file system of its own. Elsewhere the test runs in a process of its own, whose
+// files get a largest size while the disk is "full", which is why each case has
+// only one place that is a file: everything else is PostgreSQL or in memory.
+type disk struct {
+	t       *testing.T
+	dir     string
+	mounted bool
+}
+
+// fullSize is the largest size of a file on a "full" disk without a mount.
+const fullSize = 48 << 10
+
+func newDisk(t *testing.T) *disk {
+	t.Helper()
+	d := &disk{t: t, dir: filepath.Join(t.TempDir(), "disk")}
+	require.NoError(t, os.Mkdir(d.dir, 0o700))
+	if os.Getenv(envLimited) == "" {
+		d.mounted = true
+		require.NoError(t, mount(d.dir))
+		t.Cleanup(func() { require.NoError(t, syscall.Unmount(d.dir, syscall.MNT_DETACH)) })
+	}
+	return d
+}
+
+func mount(dir string) error { return syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m,mode=0700") }
+
+// envLimited marks the process whose files get a largest size.
+const envLimited = "SYNCLINE_TEST_LIMITED"
+
+// elsewhereLimited runs the test again in such a process, if mounting is refused
+// here; it reports whether it did.
+func elsewhereLimited(t *testing.T) bool {
+	t.Helper()
+	try := t.TempDir()
+	err := mount(try)
+	if err == nil {
+		require.NoError(t, syscall.Unmount(try, syscall.MNT_DETACH))
+	}
+	if err == nil || os.Getenv(envLimited) != "" {
+		return false
+	}
+	t.Logf("mounting is refused (%v): files get a largest size instead", err)
+	c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$") //nolint:gosec // the test itself
+	c.Env = append(os.Environ(), envLimited+"=1")
+	out, err := c.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return true
+}
+
+func (d *disk) path(name string) string { return filepath.Join(d.dir, name) }
+
+// fill leaves no room; the function that it gives makes room again.
+func (d *disk) fill() (free func()) {
+	d.t.Helper()
+	if !d.mounted {
+		return limitFiles(d.t)
+	}
+	filler := d.path("filler")
+	f, err := os.Create(filler) //nolint:gosec // the test's own file
+	require.NoError(d.t, err)
+	for size := 64 << 10; size > 0; {
+		if _, err := f.Write(make([]byte, size)); err != nil {
+			require.ErrorIs(d.t, err, syscall.ENOSPC)
+			size /= 2
+		}
+	}
+	require.NoError(d.t, f.Close())
+	return func() { require.NoError(d.t, os.Remove(filler)) }
+}
+
+func limitFiles(t *testing.T) (free func()) {
+	t.Helper()
+	signal.Ignore(syscall.SIGXFSZ)
+	var old syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: fullSize, Max: old.Max}))
+	return func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old)) }
+}
+
+const fullDefinition = `
+sync: people
+systems:
+  crm: {connector: postgres, url: "${CRM_URL}", object: contacts, key: email%s}
+  other: %s
+match: email
+same: [email, name, note]
+%s
+`
+
+const fullRules = `conflicts: {resolve: [{system_wins: crm}]}
+first_sync: {prefer: {system_wins: crm}, only_here: create}`
+
+// fullCase is one place that can be full.
+type fullCase struct {
+	role, other, rules string
+	ledger, stage      func(*disk) string // "" where it is not on the disk
+	// make makes the other system and gives what reads it.
+	make func(s *site, d *disk) (read func() []string)
+	// owed: the run ends, and what could not be written stays owed.
+	owed bool
+	// says is part of what people read.
+	says string
+}
+
+const seeNotes = `SELECT email, name, note FROM contacts`
+
+func otherPostgres(s *site, _ *disk) func() []string {
+	conn := s.postgres("OTHER_URL", `CREATE TABLE contacts (email text PRIMARY KEY, name text, note text)`)
+	return func() []string { return rows(s.t, conn, seeNotes) }
+}
+
+func otherSQLite(s *site, d *disk) func() []string {
+	path := d.path("other.db")
+	s.t.Setenv("OTHER_PATH", path)
+	change(s.t, openLite(s.t, path), `CREATE TABLE contacts (email TEXT PRIMARY KEY, name TEXT, note TEXT)`)
+	return func() []string {
+		db := openLite(s.t, path)
+		require.Equal(s.t, []string{"ok"}, rows(s.t, db, `PRAGMA integrity_check`))
+		return rows(s.t, db, seeNotes)
+	}
+}
+
+func openLite(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func otherCSV(s *site, d *disk) func() []string {
+	path := d.path("other.csv")
+	s.t.Setenv("OTHER_PATH", path)
+	require.NoError(s.t, os.WriteFile(path, []byte("email,name,note\n"), 0o600))
+	return func() []string {
+		f, err := os.Open(path) //nolint:gosec // the test's own file
+		require.NoError(s.t, err)
+		defer f.Close() //nolint:errcheck // only read from
+		records, err := stdcsv.NewReader(f).ReadAll()
+		require.NoError(s.t, err, "the file is whole")
+		left, err := filepath.Glob(d.path(".*.syncline-new-*"))
+		require.NoError(s.t, err)
+		require.Empty(s.t, left, "nothing half written is left")
+		var lines []string
+		for _, r := range records[1:] {
+			lines = append(lines, strings.Join(r, "|"))
+		}
+		slices.Sort(lines)
+		return lines
+	}
+}
+
+func fullCases() map[string]fullCase {
+	const (
+		toPostgres = `{connector: postgres, url: "${OTHER_URL}", object: contacts, key: email}`
+		toSQLite   = `{connector: sqlite, path: "${OTHER_PATH}", object: contacts, key: email`
+		toCSV      = `{connector: csv, path: "${OTHER_PATH}", key: email`
+		only       = ", role: source"
+		target     = ", role: target}"
+	)
+	return map[string]fullCase{
+		"stage": {
+			other: toPostgres, rules: fullRules, make: otherPostgres, says: "stage object",
+			stage: func(d *disk) string { return "file://" + d.path("stage") },
+		},
+		"stage, stateless": {
+			role: only, other: strings.TrimSuffix(toPostgres, "}") + target, make: otherPostgres, says: "stage object",
+			stage: func(d *disk) string { return "file://" + d.path("stage") },
+		},
+		"ledger": {
+			other: toPostgres, rules: fullRules, make: otherPostgres, says: "the ledger's disk is full",
+			ledger: func(d *disk) string { return "sqlite://" + d.path("ledger.db") },
+		},
+		"csv":               {other: toCSV + "}", rules: fullRules, make: otherCSV, owed: true, says: "other.csv"},
+		"csv, stateless":    {role: only, other: toCSV + target, make: otherCSV, says: "other.csv"},
+		"sqlite":            {other: toSQLite + "}", rules: fullRules, make: otherSQLite, owed: true, says: "other"},
+		"sqlite, stateless": {role: only, other: toSQLite + target, make: otherSQLite, says: "other"},
+	}
+}
+
+// Wherever the disk is full: the run says so and what to do, nothing is lost or
+// half written, positions stay, and the next run with room finishes the work.
+//
+//nolint:paralleltest // a limit of files is the whole process's
+func TestFullDiskLosesNothing(t *testing.T) {
+	if elsewhereLimited(t) {
+		return
+	}
+	for name, c := range fullCases() {
+		t.Run(name, func(t *testing.T) { fillUp(t, c) })
+	}
+}
+
+func fillUp(t *testing.T, c fullCase) {
+	d := newDisk(t)
+	s := &site{t: t, dir: t.TempDir(), logs: &lockedBuffer{}}
+	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "mappings"), 0o700))
+	s.define(fmt.Sprintf(fullDefinition, c.role, c.other, c.rules))
+	crm := s.postgres("CRM_URL", `CREATE TABLE contacts (email text PRIMARY KEY, name text, note text)`,
+		`INSERT INTO contacts SELECT 'p' || n || '@example.com', 'Person ' || n, 'short' FROM generate_series(1, 300) n`)
+	read := c.make(s, d)
+	s.openFull(d, c)
+	result, err := s.pass(1)
+	require.NoError(t, err)
+	require.Equal(t, activities.OutcomeDone, result.Outcome, "%+v", result)
+	agreed := read()
+	require.Equal(t, rows(t, crm, seeNotes), agreed)
+
+	change(t, crm, `UPDATE contacts SET note = (SELECT string_agg(md5(email || i), '') FROM generate_series(1, 100) i)`)
+	change(t, crm, `INSERT INTO contacts SELECT 'q' || n || '@example.com', 'New ' || n, 'n' FROM generate_series(1, 200) n`)
+	before := s.systems(t)
+	free := d.fill()
+	result, err = s.pass(2)
+	said := result.Reason + " " + result.Systems["other"].Down
+	if c.owed {
+		require.NoError(t, err)
+		require.Equal(t, activities.OutcomeWaiting, result.Outcome)
+		require.Equal(t, int64(500), result.Counts.Owed, "%+v", result)
+		require.Zero(t, written(result))
+	} else {
+		app, failed := errors.AsType[*temporal.ApplicationError](err)
+		require.True(t, failed, "%v", err)
+		require.Equal(t, string(connectors.NoSpace), app.Type(), app.Message())
+		said = app.Message()
+		require.Equal(t, before, s.systems(t), "positions stay")
+	}
+	require.Contains(t, said, c.says)
+	require.Contains(t, said, connectors.FreeSpace)
+	require.NotContains(t, said, "Person", "no value of a record")
+	require.Equal(t, agreed, read(), "nothing is lost, and nothing half written")
+	free()
+
+	result, err = s.pass(3)
+	require.NoError(t, err)
+	require.Equal(t, activities.OutcomeDone, result.Outcome, "%+v", result)
+	require.Equal(t, rows(t, crm, seeNotes), read())
+	require.Len(t, read(), 500)
+	result, err = s.pass(4)
+	require.NoError(t, err)
+	require.Zero(t, written(result), "nothing is left to do: %+v", result)
+}
+
+// openFull opens the house with one place on the disk, and the others elsewhere.
+func (s *site) openFull(d *disk, c fullCase) {
+	s.t.Helper()
+	config := worker.Config{
+		State: filepath.Join(s.dir, "state"), Definitions: filepath.Join(s.dir, "mappings"), Stage: "mem://",
+		Logger: slog.New(slog.NewJSONHandler(s.logs, nil)),
+	}
+	if c.stage != nil {
+		config.Stage = c.stage(d)
+	}
+	if c.ledger != nil {
+		config.Ledger = c.ledger(d)
+	} else {
+		config.Ledger = testenv.Postgres(s.t).URL
+	}
+	house, err := worker.Open(s.t.Context(), config)
+	require.NoError(s.t, err)
+	s.house = house
+	s.t.Cleanup(func() { require.NoError(s.t, house.Close()) })
+}
+
+// pass runs the workflow and all its steps without an engine, whose files would
+// meet the limit too.
+func (s *site) pass(number int64) (activities.Result, error) {
+	s.t.Helper()
+	project, problems := s.house.Project()
+	require.NoError(s.t, problems.Err())
+	revision := 1
+	if number == 1 {
+		var err error
+		revision, err = s.house.Ledger.SaveRevision(s.t.Context(), ledger.Revision{
+			Sync: "people", YAML: project.Definitions[0].Source, Hash: "1", By: "test", At: time.Now(),
+		})
+		require.NoError(s.t, err)
+	}
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	worker.Register(env, nil, s.house)
+	env.ExecuteWorkflow(workflows.Run, activities.Request{
+		Sync: "people", Run: workflows.RunID("people", number), Revision: revision, Trigger: "manual",
+	})
+	var result activities.Result
+	if err := env.GetWorkflowError(); err != nil {
+		app, ok := errors.AsType[*temporal.ApplicationError](err)
+		require.True(s.t, ok, "%v", err)
+		return result, app
+	}
+	require.NoError(s.t, env.GetWorkflowResult(&result))
+	c := result.Counts
+	require.Equal(s.t, c.Read, c.Applied+c.Owed+c.Unchanged+c.Conflicts+c.Quarantined+c.Ignored, "the counts balance: %+v", c)
+	return result, nil
+}
