@@ -295,6 +295,9 @@ const (
 	OutcomeWaiting = "waiting"
 	OutcomeStopped = "stopped"
 	OutcomeFailed  = "failed"
+	// OutcomePaused is of a run that was asked for and not even begun, because a
+	// person holds the sync.
+	OutcomePaused = "paused"
 )
 
 // Result is a finished run, as `run -o json` prints it.
@@ -342,8 +345,9 @@ type Review struct {
 	// Due is when the next deadline passes; 0 if there is none.
 	Due record.Timestamp `json:"due,omitempty"`
 	// Pending counts decisions that no run has applied yet.
-	Pending int64  `json:"pending,omitempty"`
-	Paused  string `json:"paused,omitempty"`
+	Pending int64 `json:"pending,omitempty"`
+	// Paused says why a person holds the whole sync; "" if nobody does.
+	Paused string `json:"paused,omitempty"`
 	// Next is the number of the sync's next run.
 	Next int64 `json:"next"`
 	// Revision is the definition's revision that runs without one are pinned to.

@@ -61,6 +61,13 @@ func (r *Reviewer) review(ctx context.Context, sync string) (Review, error) {
 		return Review{}, err
 	}
 	out.Revision = revision.Number
+	paused, err := r.Ledger.Paused(ctx, sync)
+	if err != nil {
+		return Review{}, err
+	}
+	if reason, held := paused[""]; held {
+		out.Paused = orText(reason, "paused")
+	}
 	return out, nil
 }
 

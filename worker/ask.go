@@ -22,6 +22,9 @@ type Asker struct{ Client client.Client }
 func (a *Asker) Run(ctx context.Context, sync string) (activities.Result, error) {
 	var result activities.Result
 	started, err := Ask(ctx, a.Client, sync, workflows.Ask{Trigger: "schedule"})
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok && app.Type() == string(activities.KindPaused) {
+		return activities.Result{Sync: sync, Outcome: activities.OutcomePaused, Reason: app.Message()}, nil
+	}
 	if err != nil {
 		return result, err
 	}

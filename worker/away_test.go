@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"github.com/syncline-dev/syncline/activities"
 	"github.com/syncline-dev/syncline/connectors"
 	"github.com/syncline-dev/syncline/internal/record"
+	"github.com/syncline-dev/syncline/worker"
 	"github.com/syncline-dev/syncline/workflows"
 )
 
@@ -210,4 +212,25 @@ func TestSystemThatJoinsLaterGetsWhatIsThere(t *testing.T) {
 	require.Len(t, s.news(t), 300)
 	require.Equal(t, rows(t, crm, seeCRM), rows(t, billing, seeBilling))
 	require.Zero(t, written(s.run("people")))
+}
+
+func TestPausedSyncIsNotRunByAnybody(t *testing.T) {
+	s, _, billing := newThreeWay(t)
+	s.run("people")
+	require.NoError(t, s.house.Ledger.Pause(t.Context(), "people", "", "migration", time.Now()))
+	change(t, billing, `UPDATE customers SET city = 'Graz' WHERE email_address = 'p5@example.com'`)
+	_, err := worker.Ask(t.Context(), s.engine.Client(), "people", workflows.Ask{})
+	require.ErrorContains(t, err, "the sync is paused: migration")
+	run, err := s.engine.Client().ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: workflows.TaskQueue}, workflows.NameScheduled, "people")
+	require.NoError(t, err)
+	var result activities.Result
+	require.NoError(t, run.Get(t.Context(), &result), "a schedule's history tells the truth")
+	require.Equal(t, activities.OutcomePaused, result.Outcome)
+	require.Contains(t, result.Reason, "migration")
+	last, err := s.house.Ledger.LastRun(t.Context(), "people")
+	require.NoError(t, err)
+	require.Equal(t, int64(1), last.Number, "no run was begun")
+
+	require.NoError(t, s.house.Ledger.Resume(t.Context(), "people", ""))
+	require.Positive(t, written(s.run("people")))
 }

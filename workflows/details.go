@@ -17,6 +17,8 @@ func (m *mind) show(ctx workflow.Context, now string) {
 	switch {
 	case m.state.Paused != "":
 		fmt.Fprintf(&b, "**Paused:** %s. Send the signal `resume` to go on.\n\n", m.state.Paused)
+	case m.known.Paused != "":
+		fmt.Fprintf(&b, "**Paused:** %s. `syncline resume %s` goes on.\n\n", m.known.Paused, m.state.Sync)
 	case now != "":
 		fmt.Fprintf(&b, "**Now:** %s\n\n", now)
 	case m.known.Open > 0:

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -93,104 +92,8 @@ type mind struct {
 	wake      workflow.Channel
 }
 
-// ticket is a queued request and whoever waits for it to start.
-type ticket struct {
-	ask     Ask
-	started workflow.Settable
-}
-
-// listen takes signals and Updates from here on. Handlers only put things into
-// queues; the main loop does the work, one thing at a time.
-func (m *mind) listen(ctx workflow.Context) error {
-	for _, ask := range m.state.Queue {
-		m.queue = append(m.queue, &ticket{ask: ask})
-	}
-	m.state.Queue = nil
-	on(ctx, SignalRun, func(ask Ask) { m.enqueue(&ticket{ask: ask}) }, m.nudge)
-	on(ctx, SignalChanged, func(Changed) { m.enqueue(&ticket{ask: Ask{Trigger: "changed"}}) }, m.nudge)
-	on(ctx, SignalDecide, func(d activities.Decision) { m.decisions = append(m.decisions, d) }, m.nudge)
-	on(ctx, SignalPause, func(p Pause) { m.state.Paused = orElse(p.Reason, "paused") }, m.nudge)
-	on(ctx, SignalResume, func(Pause) { m.state.Paused = "" }, m.nudge)
-
-	err := workflow.SetUpdateHandlerWithOptions(ctx, UpdateRun, m.handleRun,
-		workflow.UpdateHandlerOptions{Description: "start a run; answers when it is on its way"})
-	if err != nil {
-		return err
-	}
-	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateDecide, m.handleDecide, workflow.UpdateHandlerOptions{
-		Validator:   activities.ValidateDecision,
-		Description: "decide an open conflict",
-	})
-}
-
-// on handles a signal for as long as the workflow lives.
-func on[T any](ctx workflow.Context, signal string, take func(T), nudge func(workflow.Context)) {
-	channel := workflow.GetSignalChannel(ctx, signal)
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		for {
-			var payload T
-			if !channel.Receive(ctx, &payload) {
-				return
-			}
-			take(payload)
-			nudge(ctx)
-		}
-	})
-}
-
-// hear lets every signal that has arrived into the queues. Without it a signal
-// that came together with the answer of a step would still be on its way to
-// them when the Sync ends, and be lost.
-func (m *mind) hear(ctx workflow.Context) {
-	heard := workflow.NewChannel(ctx)
-	workflow.Go(ctx, func(workflow.Context) { heard.Close() }) // runs after all that wait already
-	heard.Receive(ctx, nil)
-}
-
-func (m *mind) nudge(workflow.Context) { m.wake.SendAsync(true) }
-
-// enqueue joins requests that nobody waits for and that ask for the same: a
-// hundred changes while a run is going on are one run afterwards.
-func (m *mind) enqueue(t *ticket) {
-	for _, waiting := range m.queue {
-		if waiting.started == nil && t.started == nil && sameAsk(waiting.ask, t.ask) {
-			return
-		}
-	}
-	m.queue = append(m.queue, t)
-}
-
-func sameAsk(a, b Ask) bool {
-	return a.Trigger == b.Trigger && a.Revision == b.Revision && a.Full == b.Full && slices.Equal(a.Except, b.Except)
-}
-
-func (m *mind) handleRun(ctx workflow.Context, ask Ask) (Started, error) {
-	if m.state.Paused != "" {
-		return Started{}, temporal.NewApplicationError("the sync is paused: "+m.state.Paused, "paused")
-	}
-	future, settable := workflow.NewFuture(ctx)
-	m.enqueue(&ticket{ask: ask, started: settable})
-	m.nudge(ctx)
-	var started Started
-	err := future.Get(ctx, &started)
-	return started, err
-}
-
-// handleDecide stores the decision, or says at once why it cannot be one; the
-// run that applies it follows.
-func (m *mind) handleDecide(ctx workflow.Context, d activities.Decision) (activities.Decided, error) {
-	var decided activities.Decided
-	err := workflow.ExecuteActivity(step(ctx, activities.ActDecide, fmt.Sprintf("conflict %d", d.Conflict)),
-		activities.ActDecide, m.state.Sync, d).Get(ctx, &decided)
-	if err == nil {
-		m.known.Pending++
-		m.nudge(ctx)
-	}
-	return decided, err
-}
-
 func (m *mind) idle() bool {
-	return len(m.decisions) == 0 && (len(m.queue) == 0 || m.state.Paused != "")
+	return len(m.decisions) == 0 && (len(m.queue) == 0 || m.paused() != "")
 }
 
 // nothingLeft: no conflict is open, so nobody has to be waited for.
@@ -208,7 +111,10 @@ func (m *mind) work(ctx workflow.Context) error {
 			return err
 		}
 	}
-	if m.state.Paused != "" {
+	if m.known.Paused != "" {
+		m.refuse()
+	}
+	if m.paused() != "" {
 		return nil
 	}
 	if len(m.queue) > 0 {
@@ -295,6 +201,10 @@ func (m *mind) child(ctx workflow.Context, request activities.Request, started w
 	return nil
 }
 
+// pausedLook is how often a Sync with open conflicts looks whether the pause in
+// the ledger is over; `resume` as a signal is heard at once.
+const pausedLook = 10 * time.Minute
+
 // settleAgain is the pause before a failed settling run is tried again.
 const settleAgain = time.Minute
 
@@ -305,7 +215,11 @@ func (m *mind) wait(ctx workflow.Context) {
 	selector := workflow.NewSelector(ctx)
 	selector.AddReceive(m.wake, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
 	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
-	if m.known.Due != 0 && m.state.Paused == "" {
+	if m.state.Paused == "" && m.known.Paused != "" {
+		timer := workflow.NewTimerWithOptions(ctx, pausedLook, workflow.TimerOptions{Summary: "whether the pause is over"})
+		selector.AddFuture(timer, func(workflow.Future) {})
+	}
+	if m.known.Due != 0 && m.paused() == "" {
 		until := m.known.Due.Time().Sub(workflow.Now(ctx))
 		timer := workflow.NewTimerWithOptions(ctx, max(until, time.Second),
 			workflow.TimerOptions{Summary: "deadline of an open conflict"})
@@ -316,11 +230,13 @@ func (m *mind) wait(ctx workflow.Context) {
 
 // review asks the ledger what is open, and shows it.
 func (m *mind) review(ctx workflow.Context) error {
+	var known activities.Review // a fresh one: what is not in the answer is not so any more
 	err := workflow.ExecuteActivity(step(ctx, activities.ActReview, "what is open"),
-		activities.ActReview, m.state.Sync).Get(ctx, &m.known)
+		activities.ActReview, m.state.Sync).Get(ctx, &known)
 	if err != nil {
 		return err
 	}
+	m.known = known
 	m.show(ctx, "")
 	return workflow.UpsertTypedSearchAttributes(ctx, SearchConflicts.ValueSet(m.known.Open))
 }

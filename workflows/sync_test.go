@@ -219,3 +219,59 @@ func TestFailedRunDoesNotEndTheSyncItself(t *testing.T) {
 	require.NoError(t, w.env.GetWorkflowError())
 	require.Len(t, w.runs, 1)
 }
+
+// A pause in the ledger is found by whoever asks, also by a Sync that was not
+// there when it was made.
+func TestPauseInTheLedgerIsObeyed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.review.Paused = "migration"
+	w.review.Pending = 1
+	var refused *answer
+	w.env.RegisterDelayedCallback(func() {
+		w.env.SignalWorkflow(workflows.SignalChanged, workflows.Changed{System: "crm"})
+		refused = w.update(workflows.UpdateRun, workflows.Ask{})
+	}, 0)
+	w.start(t)
+	require.NoError(t, w.env.GetWorkflowError())
+	require.ErrorContains(t, refused.err, "migration")
+	require.Empty(t, w.runs)
+}
+
+func TestDecisionsWaitForTheEndOfAPause(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	open(w)
+	w.review.Paused, w.review.Due = "migration", record.NewTimestamp(w.env.Now().Add(time.Hour))
+	w.after = func(activities.Request) { closed(w) }
+	w.env.RegisterDelayedCallback(func() {
+		require.Empty(t, w.runs, "also the deadline waits")
+		w.review.Paused = ""
+	}, 3*time.Hour)
+	w.start(t)
+	require.NoError(t, w.env.GetWorkflowError())
+	require.Len(t, w.runs, 1)
+	require.Equal(t, "deadline", w.runs[0].Trigger)
+}
+
+// A deadline that is decided is not waited for any more, whatever else is open.
+func TestDeadlineThatIsDecidedIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	open(w)
+	w.review.Due = record.NewTimestamp(w.env.Now().Add(time.Hour))
+	w.after = func(r activities.Request) {
+		w.review.Due = 0 // another conflict stays open, without a deadline
+		if r.Trigger == "decision" {
+			closed(w)
+		}
+	}
+	w.env.RegisterDelayedCallback(func() {
+		w.env.SignalWorkflow(workflows.SignalDecide, activities.Decision{Conflict: 12, Digest: "ab12", Verb: "take", System: "crm"})
+	}, 24*time.Hour)
+	w.start(t)
+	require.NoError(t, w.env.GetWorkflowError())
+	require.Len(t, w.runs, 2)
+	require.Equal(t, "deadline", w.runs[0].Trigger)
+	require.Equal(t, "decision", w.runs[1].Trigger)
+}
