@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	sdkworker "go.temporal.io/sdk/worker"
 
 	"github.com/syncline-dev/syncline/internal/engine"
+	"github.com/syncline-dev/syncline/mappings"
 	"github.com/syncline-dev/syncline/worker"
 )
 
@@ -21,10 +23,12 @@ type app struct {
 	screen  *screen
 	signals *signals
 	flags   struct {
-		state, definitions, env, ledger, stage, output string
-		temporalPort, uiPort                           int
-		verbose                                        bool
+		state, definitions, env, ledger, stage, keep, output string
+		temporalPort, uiPort                                 int
+		verbose                                              bool
 	}
+	// keep is how long the journal is kept; 0 is the default.
+	keep   time.Duration
 	house  *worker.House
 	engine *engine.Engine
 	worker sdkworker.Worker
@@ -49,6 +53,11 @@ func (a *app) prepare() error {
 	a.flags.stage = setting(a.flags.stage, "SYNCLINE_STAGE", "")
 	a.flags.state = setting(a.flags.state, "SYNCLINE_STATE", ".syncline")
 	a.flags.definitions = setting(a.flags.definitions, "SYNCLINE_DEFINITIONS", "mappings")
+	keep, err := parseKeep(setting(a.flags.keep, "SYNCLINE_KEEP", ""))
+	if err != nil {
+		return err
+	}
+	a.keep = keep
 	a.screen.env = a.flags.env
 	if a.flags.env != "" {
 		a.flags.state = filepath.Join(a.flags.state, "env", a.flags.env)
@@ -60,7 +69,7 @@ func (a *app) prepare() error {
 func (a *app) config() worker.Config {
 	return worker.Config{
 		State: a.flags.state, Definitions: a.flags.definitions, Env: a.flags.env,
-		Ledger: a.flags.ledger, Stage: a.flags.stage, Logger: a.log,
+		Ledger: a.flags.ledger, Stage: a.flags.stage, Keep: a.keep, Logger: a.log,
 	}
 }
 
@@ -139,7 +148,27 @@ func (a *app) openEngine(ctx context.Context) (*engine.Engine, error) {
 	return e, nil
 }
 
+// parseKeep reads how long the journal is kept.
+func parseKeep(text string) (time.Duration, error) {
+	switch text {
+	case "":
+		return 0, nil
+	case "forever":
+		return worker.KeepForever, nil
+	}
+	keep, err := mappings.ParseDuration(text)
+	if err != nil {
+		return 0, usage("--keep " + text + ": say how long, such as 30d or 12w, or forever")
+	}
+	if config := (worker.Config{Keep: keep}); config.CheckKeep() != nil {
+		return 0, usage("--keep " + text + ": " + config.CheckKeep().Error())
+	}
+	return keep, nil
+}
+
+// startWorker starts the worker, and the housekeeping that goes with one.
 func (a *app) startWorker() error {
+	a.house.Tend(context.Background())
 	a.worker = worker.New(a.engine.Client(), a.house)
 	if err := a.worker.Start(); err != nil {
 		a.worker = nil

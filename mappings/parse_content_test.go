@@ -226,12 +226,12 @@ func TestParseDuration(t *testing.T) {
 		"30s": 30 * time.Second, "15m": 15 * time.Minute, "72h": 72 * time.Hour, "2d": 48 * time.Hour,
 		"1h30m": 90 * time.Minute, "1w": 168 * time.Hour, "1d12h": 36 * time.Hour, "250ms": 250 * time.Millisecond,
 	} {
-		got, err := parseDuration(text)
+		got, err := ParseDuration(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
 	for _, text := range []string{"", "0s", "-5m", "5", "five", "1d-1h", "99999999d", "1.5d", "d", "1h1d"} {
-		_, err := parseDuration(text)
+		_, err := ParseDuration(text)
 		require.Error(t, err, text)
 	}
 }

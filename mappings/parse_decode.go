@@ -149,15 +149,16 @@ func (p *decoder) duration(n *node, what string) time.Duration {
 	if !ok {
 		return 0
 	}
-	d, err := parseDuration(t.Value)
+	d, err := ParseDuration(t.Value)
 	if err != nil {
 		p.fail(t.Pos, "%s cannot be %q", what, t.Value).Hint = "a duration is written 30s, 15m, 72h, 2d or 1h30m"
 	}
 	return d
 }
 
-// parseDuration reads Go's durations and days and weeks, all above zero.
-func parseDuration(s string) (time.Duration, error) {
+// ParseDuration reads a duration of the language: 30s, 15m, 72h, 2d, 1w, 1h30m;
+// all above zero.
+func ParseDuration(s string) (time.Duration, error) {
 	var total time.Duration
 	rest := s
 	for _, unit := range []struct {

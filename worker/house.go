@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/syncline-dev/syncline/activities"
 	"github.com/syncline-dev/syncline/connectors"
@@ -30,6 +31,8 @@ type Config struct {
 	// Memory leaves no trace: the ledger is a file that goes with Close, the
 	// stage is in memory. For looking ahead where nothing was ever run.
 	Memory bool
+	// Keep is how long the journal and tombstones are kept; 0 is DefaultKeep.
+	Keep   time.Duration
 	Logger *slog.Logger
 }
 
@@ -42,12 +45,17 @@ type House struct {
 	Sessions *activities.Sessions
 	// passing is the folder that goes with Close.
 	passing string
+	// tending ends the housekeeping; nil while there is none.
+	tending func()
 }
 
 // Open opens a house; the state folder is made if it is not there.
 func Open(ctx context.Context, c Config) (*House, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if _, err := c.keep(); err != nil {
+		return nil, err
 	}
 	h := &House{Registry: all.Registry()}
 	ledgerURL, stageURL, err := h.places(&c)
@@ -102,6 +110,9 @@ func (h *House) places(c *Config) (ledgerURL, stageURL string, err error) {
 
 // Close closes the house.
 func (h *House) Close() error {
+	if h.tending != nil {
+		h.tending()
+	}
 	err := h.Stage.Close()
 	if closing := h.Ledger.Close(); err == nil {
 		err = closing

@@ -120,3 +120,18 @@ func (s *Store) revisions(ctx context.Context, doing, where string, args ...any)
 	})
 	return found, err
 }
+
+// Syncs names all syncs that the ledger knows, in the order of their names.
+func (s *Store) Syncs(ctx context.Context) ([]string, error) {
+	var names []string
+	err := s.view(ctx, "list syncs", func(t *tx) error {
+		names = nil
+		return t.rows("SELECT name FROM syncs ORDER BY name", nil, func(r *sql.Rows) error {
+			var name string
+			err := r.Scan(&name)
+			names = append(names, name)
+			return err
+		})
+	})
+	return names, err
+}

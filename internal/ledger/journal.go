@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -163,12 +164,38 @@ func (s *Store) JournalCount(ctx context.Context, sync, system, op string, since
 	return count, err
 }
 
+// pruneAtOnce bounds what one transaction of PruneJournal forgets, so that runs
+// do not wait for it.
+const pruneAtOnce = 10_000
+
 // PruneJournal forgets a sync's entries from before a time, and says how many.
+// Entries are in the order of time, so it looks no further than the first that
+// is kept.
 func (s *Store) PruneJournal(ctx context.Context, sync string, before time.Time) (int64, error) {
-	var pruned int64
-	err := s.update(ctx, "prune the journal of "+sync, func(t *tx) (err error) {
-		pruned, err = t.exec("DELETE FROM journal WHERE sync = (SELECT id FROM syncs WHERE name = ?) AND at < ?", sync, micros(before))
-		return err
-	})
-	return pruned, err
+	total := int64(0)
+	for {
+		var pruned int64
+		err := s.update(ctx, "prune the journal of "+sync, func(t *tx) error {
+			pruned = 0
+			n, err := t.known(sync)
+			if errors.Is(err, ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			first := int64(math.MaxInt64)
+			err = t.row("SELECT id FROM journal WHERE sync = ? AND at >= ? ORDER BY id LIMIT 1", []any{n.sync, micros(before)}, &first)
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			pruned, err = t.exec(`DELETE FROM journal WHERE id IN
+				(SELECT id FROM journal WHERE sync = ? AND at < ? AND id < ? ORDER BY id LIMIT ?)`, n.sync, micros(before), first, pruneAtOnce)
+			return err
+		})
+		total += pruned
+		if err != nil || pruned < pruneAtOnce {
+			return total, err
+		}
+	}
 }

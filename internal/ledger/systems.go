@@ -18,7 +18,7 @@ type SystemState struct {
 	// Described is what it looked like when it was last reached, in the caller's
 	// own form; "" if nobody noted it.
 	Described string
-	Position record.Position
+	Position  record.Position
 	// Listed: all of its rows were listed once at least; LastSweep is when last.
 	Listed    bool
 	LastSweep time.Time

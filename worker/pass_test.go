@@ -1,0 +1,50 @@
+package worker_test
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/worker"
+	"github.com/syncline-dev/syncline/workflows"
+)
+
+// pass runs the workflow and all its steps without an engine.
+func (s *site) pass(number int64) (activities.Result, error) {
+	s.t.Helper()
+	project, problems := s.house.Project()
+	require.NoError(s.t, problems.Err())
+	revision := 1
+	if number == 1 {
+		var err error
+		revision, err = s.house.Ledger.SaveRevision(s.t.Context(), ledger.Revision{
+			Sync: "people", YAML: project.Definitions[0].Source, Hash: "1", By: "test", At: time.Now(),
+		})
+		require.NoError(s.t, err)
+	}
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	worker.Register(env, nil, s.house)
+	env.ExecuteWorkflow(workflows.Run, activities.Request{
+		Sync: "people", Run: workflows.RunID("people", number), Revision: revision, Trigger: "manual",
+	})
+	var result activities.Result
+	if err := env.GetWorkflowError(); err != nil {
+		app, ok := errors.AsType[*temporal.ApplicationError](err)
+		require.True(s.t, ok, "%v", err)
+		return result, app
+	}
+	require.NoError(s.t, env.GetWorkflowResult(&result))
+	c := result.Counts
+	require.Equal(s.t, c.Read, c.Applied+c.Owed+c.Unchanged+c.Conflicts+c.Quarantined+c.Ignored, "the counts balance: %+v", c)
+	return result, nil
+}
