@@ -40,7 +40,11 @@ func (g *Guard) guard(ctx context.Context, in GuardInput) (Guarded, error) {
 	if err != nil {
 		return Guarded{}, err
 	}
-	found, err := g.exceeded(ctx, session, in)
+	owed, err := g.Ledger.OwedCount(ctx, session.Scope)
+	if err != nil {
+		return Guarded{}, err
+	}
+	found, err := g.exceeded(ctx, session, in, owed)
 	if err != nil || len(found) == 0 {
 		g.Sessions.at(PointGuarded)
 		return Guarded{}, err
@@ -55,11 +59,8 @@ func (g *Guard) guard(ctx context.Context, in GuardInput) (Guarded, error) {
 	return Guarded{Stopped: strings.Join(found, "; "), Hash: hash, Count: count}, nil
 }
 
-func (g *Guard) exceeded(ctx context.Context, session *Session, in GuardInput) ([]string, error) {
-	owed, err := g.Ledger.OwedCount(ctx, session.Scope)
-	if err != nil {
-		return nil, err
-	}
+// exceeded says which limits what is owed, by system and op, would exceed.
+func (g *Guard) exceeded(ctx context.Context, session *Session, in GuardInput, owed map[string]map[string]int64) ([]string, error) {
 	counts, err := g.Ledger.Count(ctx, in.Pass.Sync)
 	if err != nil {
 		return nil, err
@@ -86,7 +87,11 @@ func (g *Guard) exceeded(ctx context.Context, session *Session, in GuardInput) (
 	}
 	for _, field := range slices.Sorted(maps.Keys(in.Resolved.Blanked)) {
 		n := in.Resolved.Blanked[field]
-		if over := exceeds(orDefault(limits.Blank), n, most); over != "" {
+		over := exceeds(orDefault(limits.Blank), n, most)
+		if all := n > 1 && n >= most; over == "" && all && limits.Blank.Percent < 100 {
+			over = "those are all that there are" // however few: a column was lost, not edited
+		}
+		if over != "" {
 			found = append(found, fmt.Sprintf("field %s turned empty in %d records: %s", field, n, over))
 		}
 	}

@@ -41,6 +41,29 @@ type Plan struct {
 	Stateless bool  `json:"stateless"`
 	// StatelessWhyNot says why links are kept.
 	StatelessWhyNot string `json:"stateless_why_not,omitempty"`
+	// Questions are the conflicts that the run would open, and Bad the records
+	// that it could not take; as many of each as changes are shown.
+	Questions []Question `json:"conflicts"`
+	Bad       []BadRow   `json:"quarantined"`
+	// Names are the fields in their order.
+	Names []string `json:"-"`
+	// Stops says which limit would stop the run before it writes; "" is none.
+	Stops string `json:"stops,omitempty"`
+}
+
+// Question is a conflict that a run would open.
+type Question struct {
+	Kind   string             `json:"kind"`
+	Match  string             `json:"match"`
+	Field  string             `json:"field,omitempty"`
+	Values map[string]*string `json:"values"`
+}
+
+// BadRow is a record that a run could not take, and why.
+type BadRow struct {
+	System string `json:"system"`
+	Key    string `json:"key"`
+	Reason string `json:"reason"`
 }
 
 // Way is how one system's changes are detected.
@@ -81,16 +104,22 @@ func (p *Planner) Plan(ctx context.Context, def *mappings.Definition, limit int)
 	}
 	d := &draft{
 		plan: &Plan{
-			Sync: def.Sync.Value, Systems: map[string]SystemResult{}, Changes: []Change{},
+			Sync: def.Sync.Value, Systems: map[string]SystemResult{}, Names: session.Mapping.Schema.Names(), Changes: []Change{}, Questions: []Question{}, Bad: []BadRow{},
 			Stateless: session.Mapping.Stateless, StatelessWhyNot: session.Mapping.StatelessWhyNot,
 		},
-		session: session, detected: detected, limit: limit,
+		session: session, detected: detected, limit: limit, seen: map[string]bool{}, ops: map[string]map[string]int64{},
 	}
 	d.ways(states)
 	if err := d.read(ctx, p.Ledger); err != nil {
 		return nil, err
 	}
-	return d.plan, d.resolve(ctx, p.Ledger)
+	if err := d.resolve(ctx, p.Ledger); err != nil {
+		return nil, err
+	}
+	if err := d.earlier(ctx, p.Ledger); err != nil {
+		return nil, err
+	}
+	return d.plan, d.guard(ctx, p.Ledger)
 }
 
 // draft is a plan in the making.
@@ -101,6 +130,11 @@ type draft struct {
 	groups   map[int]*group
 	tally    reconcile.Tally
 	limit    int
+	// seen are the links that this run would change, ops what it would write by
+	// system, and sum what its groups came to.
+	seen map[string]bool
+	ops  map[string]map[string]int64
+	sum  Resolved
 }
 
 func (d *draft) ways(states map[string]ledger.SystemState) {
@@ -109,9 +143,11 @@ func (d *draft) ways(states map[string]ledger.SystemState) {
 			continue
 		}
 		d.plan.First = d.plan.First || w.First
-		d.plan.Ways = append(d.plan.Ways, Way{
-			System: w.System, Mode: string(w.Mode), Rows: w.Rows, Why: why(d.session.Systems[w.Index], states[w.System], w),
-		})
+		reason := why(d.session.Systems[w.Index], states[w.System], w)
+		if w.Filter != "" {
+			reason += "; the database leaves out what `where` does"
+		}
+		d.plan.Ways = append(d.plan.Ways, Way{System: w.System, Mode: string(w.Mode), Rows: w.Rows, Why: reason})
 	}
 }
 
@@ -221,9 +257,18 @@ func (d *draft) resolve(ctx context.Context, store *ledger.Store) error {
 func (d *draft) add(done *settled) {
 	d.tally = AddTally(d.tally, done.outcome.Tally)
 	d.plan.Opened += done.result.Opened
+	d.sum.Add(done.result)
 	for _, conflict := range done.outcome.Opened {
 		if conflict.Kind == reconcile.IdentityAmbiguous {
 			d.plan.Ambiguous++
+		}
+		d.question(done, conflict)
+	}
+	for _, bad := range quarantined(done.bucket) {
+		if len(d.plan.Bad) < d.limit {
+			d.plan.Bad = append(d.plan.Bad, BadRow{
+				System: d.session.Scope.Systems[bad.System], Key: bad.Key.String(), Reason: bad.Reason,
+			})
 		}
 	}
 	for _, link := range done.outcome.Links {
@@ -236,6 +281,7 @@ func (d *draft) add(done *settled) {
 		if joined > 1 {
 			d.plan.Matched++
 		}
+		d.seen[link.ID] = true
 		for _, payment := range done.owed[link.ID] {
 			d.change(link, payment)
 		}
@@ -244,6 +290,10 @@ func (d *draft) add(done *settled) {
 
 func (d *draft) change(link *reconcile.Link, payment reconcile.Payment) {
 	name := d.session.Scope.Systems[payment.System]
+	if d.ops[name] == nil {
+		d.ops[name] = map[string]int64{}
+	}
+	d.ops[name][payment.Op]++
 	sum := d.plan.Systems[name]
 	switch payment.Op {
 	case "create":

@@ -44,6 +44,14 @@ func (a *app) apply(ctx context.Context, syncs map[string][]int64) error {
 }
 
 func (a *app) tell(ctx context.Context, sync string, decision int64) error {
+	err := a.tellOnce(ctx, sync, decision)
+	if worker.Renew(ctx, a.client(), sync, err) {
+		err = a.tellOnce(ctx, sync, decision)
+	}
+	return plainError(err)
+}
+
+func (a *app) tellOnce(ctx context.Context, sync string, decision int64) error {
 	handle, err := a.client().UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: worker.StartSync(a.client(), sync),
 		UpdateOptions: client.UpdateWorkflowOptions{
@@ -52,9 +60,9 @@ func (a *app) tell(ctx context.Context, sync string, decision int64) error {
 		},
 	})
 	if err != nil {
-		return plainError(err)
+		return err
 	}
-	return plainError(handle.Get(ctx, nil))
+	return handle.Get(ctx, nil)
 }
 
 func (a *app) waitApplied(ctx context.Context, sync string, ids []int64) error {

@@ -9,12 +9,13 @@ import (
 
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
 )
 
 // verbsFor lists the decisions that fit a conflict, by its kind.
 func verbsFor(row ledger.ConflictRow) []string {
 	switch {
-	case row.Kind == reconcile.IdentityAmbiguous || row.Kind == reconcile.MultipleUniqueConflicts:
+	case aboutIdentity(row):
 		return []string{"link", "separate", "skip"}
 	case row.FieldName == "":
 		return []string{"keep", "delete", "skip"}
@@ -51,11 +52,11 @@ func options(row ledger.ConflictRow, view conflictView) []option {
 		case "link":
 			for _, candidate := range row.Candidates {
 				if candidate.Link != "" {
-					add("it is "+candidate.Link+", which "+candidateName(row, candidate)+" belongs to", func(ch *choice) { ch.link = candidate.Link })
+					add("it is the record "+shown(matchText(candidate.Value))+", link "+candidate.Link, func(ch *choice) { ch.link = candidate.Link })
 				}
 			}
 		case "separate":
-			add("they are different things: each is kept for itself", func(ch *choice) { ch.separate = true })
+			add("it is a record of its own, whatever else has the same match: it goes to the other systems too", func(ch *choice) { ch.separate = true })
 		case "keep":
 			add("keep the record: it is written again where it was deleted", func(ch *choice) { ch.keep = true })
 		case "delete":
@@ -87,7 +88,14 @@ func written(view conflictView, side string) string {
 	return "writes " + shown(view.Values[side]) + " to " + strings.Join(to, ", ")
 }
 
-// ask shows a conflict side by side and asks a person.
+// The answers that are no decision.
+var (
+	errLater = errors.New("not now")
+	errEnd   = errors.New("no more")
+)
+
+// ask shows a conflict side by side and asks a person, until the answer is one
+// of the choices.
 func (a *app) ask(ctx context.Context, row ledger.ConflictRow, ch choice) (choice, error) {
 	view := viewConflict(row)
 	a.sideBySide(view, row)
@@ -97,21 +105,49 @@ func (a *app) ask(ctx context.Context, row ledger.ConflictRow, ch choice) (choic
 		a.screen.say("  %s  %s", a.screen.bold(o.key), o.text)
 	}
 	if row.FieldName != "" {
-		a.screen.say("  %s  another value", a.screen.bold("v"))
+		a.screen.say("  %s  another value, everywhere", a.screen.bold("v"))
 	}
-	a.screen.say("  %s  leave it as it is", a.screen.bold("s"))
-	answer, err := a.screen.question(ctx, "choice: ")
-	if err != nil {
-		return ch, err
+	a.screen.say("  %s  leave it as it is on every side, and ask no more", a.screen.bold("s"))
+	a.screen.say("  %s  not now: it stays open      %s  not now, and no more questions", a.screen.bold("n"), a.screen.bold("q"))
+	for {
+		answer, err := a.screen.question(ctx, "choice: ")
+		if err != nil {
+			return ch, err
+		}
+		decided, err := a.understand(ctx, row, list, ch, answer)
+		if !errors.Is(err, errNoChoice) {
+			return decided, err
+		}
+		a.screen.say("that is none of the choices")
 	}
-	switch {
-	case answer == "s":
+}
+
+var errNoChoice = errors.New("that is none of the choices")
+
+// understand makes a choice of an answer.
+func (a *app) understand(ctx context.Context, row ledger.ConflictRow, list []option, ch choice, answer string) (choice, error) {
+	switch answer {
+	case "s":
 		ch.skip = true
 		return ch, nil
-	case answer == "v" && row.FieldName != "":
-		ch.valued = true
-		ch.value, err = a.screen.question(ctx, "value: ")
-		return ch, err
+	case "n", "":
+		return ch, errLater
+	case "q":
+		return ch, errEnd
+	case "v":
+		if row.FieldName == "" {
+			return ch, errNoChoice
+		}
+		value, err := a.screen.question(ctx, "value: ")
+		if err != nil {
+			return ch, err
+		}
+		if _, wrong := record.Convert(row.FieldType, value); wrong != nil {
+			a.screen.say("that is not a %s: %v", row.FieldType, wrong)
+			return ch, errNoChoice
+		}
+		ch.valued, ch.value = true, value
+		return ch, nil
 	}
 	for _, o := range list {
 		if o.key == answer {
@@ -119,5 +155,5 @@ func (a *app) ask(ctx context.Context, row ledger.ConflictRow, ch choice) (choic
 			return ch, nil
 		}
 	}
-	return ch, &exitError{code: exitUsage, err: errors.New("that is none of the choices; nothing was decided")}
+	return ch, errNoChoice
 }

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -93,19 +96,43 @@ func (a *app) describe(ctx context.Context, house *worker.House, def *mappings.D
 		description, err := house.Sessions.Describe(ctx, def, system)
 		cancel()
 		if err != nil {
-			problem := mappings.Problem{
-				Pos: system.Pos, Severity: mappings.SeverityError, Sync: def.Sync.Value,
-				Message: fmt.Sprintf("system %s: %v", system.Name.Value, err),
-			}
-			if codeOfKind(err) == exitUnreachable {
-				problem.Hint = unreachedHint
-			}
-			problems = append(problems, problem)
+			problems = append(problems, a.undescribed(def, system, err)...)
 			continue
 		}
 		objects[system.Name.Value] = activities.MappingObject(description)
 	}
 	return objects, problems
+}
+
+// undescribed says why a system could not be looked at, at its place in the
+// definition.
+func (a *app) undescribed(def *mappings.Definition, system *mappings.System, err error) mappings.Problems {
+	var own mappings.Problems
+	if errors.As(err, &own) { // such as a variable that is not set, at its own place
+		return own
+	}
+	name := system.Name.Value
+	problem := mappings.Problem{
+		Pos: system.Pos, Severity: mappings.SeverityError, Sync: def.Sync.Value, Line: a.lineAt(system.Pos),
+		Message: fmt.Sprintf("system %s: %s", name, strings.TrimPrefix(err.Error(), "open "+name+": ")),
+	}
+	if codeOfKind(err) == exitUnreachable {
+		problem.Hint = unreachedHint
+	}
+	return mappings.Problems{problem}
+}
+
+// lineAt gives a line of a definition's file; "" where it cannot be read.
+func (a *app) lineAt(pos mappings.Pos) string {
+	text, err := os.ReadFile(filepath.Join(a.flags.definitions, pos.File))
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(string(text), "\n")
+	if pos.Line < 1 || pos.Line > len(lines) {
+		return ""
+	}
+	return strings.TrimRight(lines[pos.Line-1], "\r")
 }
 
 const unreachedHint = "`syncline connections test` tries it alone; `check --offline` goes without"

@@ -30,8 +30,14 @@ func newConflictsDecide(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "decide [ID...]",
 		Short: "Decide conflicts; on a terminal without flags it asks",
+		Long: "Decide open conflicts by their ids, or with --all. A decision is stored, sent to the sync and\n" +
+			"applied by a run at once; it holds for the values that were shown, and is refused if they have\n" +
+			"changed since. On a terminal, without a flag that says how, it shows each and asks.",
 		RunE: func(c *cobra.Command, args []string) error {
 			ch.valued = c.Flags().Changed("value")
+			if _, given := ch.verb(); given == 0 && len(args) == 0 && a.screen.asks {
+				ch.all = true // a person is asked about each
+			}
 			if err := ch.usable(args, a.screen.asks); err != nil {
 				return err
 			}
@@ -129,40 +135,101 @@ func (ch choice) usable(args []string, asks bool) error {
 	return nil
 }
 
+// decideAll decides first and stores then: who stops answering with Ctrl-C has
+// decided nothing.
 func (a *app) decideAll(ctx context.Context, rows []ledger.ConflictRow, ch choice) error {
-	_, given := ch.verb()
+	decisions, err := a.decisions(ctx, rows, ch)
+	if err != nil {
+		return err
+	}
 	syncs := map[string][]int64{}
-	for _, row := range rows {
+	var stale error
+	for _, d := range decisions {
+		id, err := a.house.Ledger.Decide(ctx, d.DecisionRow)
+		if errors.Is(err, ledger.ErrStale) {
+			stale = a.staleDecision(ctx, d) // the others do not wait for it
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("conflict %d: %w", d.ConflictID, err)
+		}
+		syncs[d.Sync] = append(syncs[d.Sync], id)
+	}
+	if stale != nil && len(syncs) == 0 {
+		return stale
+	}
+	if err := a.apply(ctx, syncs); err != nil {
+		return err
+	}
+	return stale
+}
+
+// decisions asks about each conflict, where the flags do not say it of all.
+func (a *app) decisions(ctx context.Context, rows []ledger.ConflictRow, ch choice) ([]made, error) {
+	_, given := ch.verb()
+	var decisions []made
+	for i, row := range rows {
 		mine := ch
 		if given == 0 {
+			if i > 0 {
+				a.screen.say("")
+			}
 			answer, err := a.ask(ctx, row, ch)
+			if errors.Is(err, errLater) {
+				continue
+			}
+			if errors.Is(err, errEnd) {
+				break
+			}
 			if err != nil {
-				return err
+				return nil, err
 			}
 			mine = answer
 		}
 		decision, err := decisionRow(row, mine)
 		if err != nil {
-			return fmt.Errorf("conflict %d: %w", row.Conflict.ID, err)
+			return nil, fmt.Errorf("conflict %d: %w", row.Conflict.ID, err)
 		}
-		id, err := a.house.Ledger.Decide(ctx, decision)
-		if errors.Is(err, ledger.ErrStale) {
-			a.sideBySide(viewConflict(row), row)
-			return &exitError{code: exitFailed, err: fmt.Errorf("conflict %d has changed meanwhile", row.Conflict.ID), next: "look at it again and decide anew"}
-		}
-		if err != nil {
-			return fmt.Errorf("conflict %d: %w", row.Conflict.ID, err)
-		}
-		syncs[row.Sync] = append(syncs[row.Sync], id)
+		decisions = append(decisions, made{DecisionRow: decision, row: row})
 	}
-	return a.apply(ctx, syncs)
+	return decisions, nil
+}
+
+// made is a decision, and the conflict as it was shown.
+type made struct {
+	ledger.DecisionRow
+	row ledger.ConflictRow
+}
+
+// staleDecision shows what a conflict is now that is not any more what was
+// decided about.
+func (a *app) staleDecision(ctx context.Context, d made) error {
+	id := d.row.Conflict.ID
+	rows, err := a.house.Ledger.Conflicts(ctx, ledger.ConflictFilter{IDs: []int64{id}})
+	if err == nil && len(rows) == 1 && rows[0].State == stateOpen {
+		if !a.screen.json {
+			a.sideBySide(viewConflict(rows[0]), rows[0])
+		}
+		return &exitError{
+			code: exitFailed, err: fmt.Errorf("conflict %d has changed meanwhile; nothing was written", id),
+			next: "look at it again and decide anew",
+		}
+	}
+	state := "closed"
+	if err == nil && len(rows) == 1 {
+		state = rows[0].State
+	}
+	return &exitError{
+		code: exitFailed, err: fmt.Errorf("conflict %d is not open any more: it is %s; nothing was written", id, state),
+		next: "`syncline conflicts list` shows the open ones",
+	}
 }
 
 // decisionRow turns a choice into a row of the ledger.
 func decisionRow(row ledger.ConflictRow, ch choice) (ledger.DecisionRow, error) {
 	verb, _ := ch.verb()
 	if fit := verbsFor(row); !slices.Contains(fit, verb) {
-		return ledger.DecisionRow{}, usage(fmt.Sprintf("--%s does not fit a conflict of kind %s: there are --%s", verb, row.Kind, strings.Join(fit, ", --")))
+		return ledger.DecisionRow{}, usage(fmt.Sprintf("--%s does not fit a conflict of kind %s: there are %s", verb, row.Kind, flagsFor(row)))
 	}
 	d := ledger.DecisionRow{Sync: row.Sync, Who: orElse(ch.who, userName()), Why: ch.why, At: time.Now()}
 	d.Decision = reconcile.Decision{

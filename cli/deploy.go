@@ -65,12 +65,22 @@ func (a *app) deploy(ctx context.Context, name string) error {
 	if err := worker.SetSchedule(ctx, a.client(), def); err != nil {
 		return fmt.Errorf("set the schedule: %w", err)
 	}
-	a.screen.say("%s %s is deployed as revision %d%s", a.screen.green("✓"), name, number, inWords(def.Schedule))
-	if a.engine.Embedded() && !a.engine.External() {
-		a.screen.say("  its schedule runs while `syncline up` is up")
+	text := fmt.Sprintf("%s %s is deployed as revision %d%s", a.screen.green("✓"), name, number, inWords(def.Schedule))
+	if a.engine.Embedded() && scheduled(def.Schedule) {
+		text += "\n  its schedule runs while `syncline up` is up"
 	}
-	return nil
+	return a.screen.answer(deployedView{Sync: name, Revision: number, Deployed: true, Scheduled: scheduled(def.Schedule)}, "%s", text)
 }
+
+// deployedView is what `deploy` prints for scripts.
+type deployedView struct {
+	Sync      string `json:"sync"`
+	Revision  int    `json:"revision"`
+	Deployed  bool   `json:"deployed"`
+	Scheduled bool   `json:"scheduled"`
+}
+
+func scheduled(s mappings.Schedule) bool { return s.Every > 0 || s.Cron != "" }
 
 func inWords(s mappings.Schedule) string {
 	switch {
@@ -101,8 +111,8 @@ func (a *app) undeploy(ctx context.Context, name string) error {
 	if err := a.house.Ledger.SetDeployed(ctx, name, revision.Number, false); err != nil {
 		return err
 	}
-	a.screen.say("%s %s is not deployed any more; its ledger stays", a.screen.green("✓"), name)
-	return nil
+	return a.screen.answer(deployedView{Sync: name, Revision: revision.Number},
+		"%s %s is not deployed any more; its ledger stays", a.screen.green("✓"), name)
 }
 
 // triggers installs or removes them where the definition asks for them.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,6 +38,7 @@ func newPlan(a *app) *cobra.Command {
 			if err != nil {
 				return unwritten(err)
 			}
+			sortChanges(plan)
 			if a.screen.json {
 				if err := a.screen.print(plan); err != nil {
 					return err
@@ -82,15 +84,56 @@ func (a *app) showPlan(plan *activities.Plan, match string) {
 				s.green(fmt.Sprintf("+%d", sum.Created)), s.yellow(fmt.Sprintf("~%d", sum.Updated)), s.red(fmt.Sprintf("-%d", sum.Deleted)),
 			}, " "))
 		for _, change := range bySystem[system] {
-			a.showChange(change)
+			a.showChange(change, plan.Names)
 		}
 	}
 	if plan.More > 0 {
 		s.say("\nand %s: --limit %d shows them", count(plan.More, "more change"), plan.More+int64(len(plan.Changes)))
 	}
+	a.showQuestions(plan)
 	c := plan.Counts
 	s.say("\n%d read · %d changed · %d unchanged · %d in conflict · %d quarantined · %d ignored. Nothing was written.",
 		c.Read, c.Applied, c.Unchanged, c.Conflicts, c.Quarantined, c.Ignored)
+	if plan.Stops != "" {
+		s.say("%s", s.yellow("A run would stop before it writes, and wait for approval: "+plan.Stops))
+	}
+}
+
+// showQuestions shows what a run would leave to people.
+func (a *app) showQuestions(plan *activities.Plan) {
+	s := a.screen
+	if len(plan.Questions) > 0 {
+		s.say("\n%s", s.bold("conflicts that it would open"))
+	}
+	for _, q := range plan.Questions {
+		what := q.Kind
+		if q.Field != "" {
+			what = q.Field + ", " + q.Kind
+		}
+		s.say("%s", s.yellow(fmt.Sprintf("  ? %s  %s", orElse(q.Match, "(no match)"), what)))
+		for _, side := range sortedKeys(q.Values) {
+			s.say("      %-14s %s", side, shown(q.Values[side]))
+		}
+	}
+	if len(plan.Bad) > 0 {
+		s.say("\n%s", s.bold("records that it could not take"))
+	}
+	for _, bad := range plan.Bad {
+		s.say("%s", s.yellow(fmt.Sprintf("  ! %s %s  %s", bad.System, orElse(bad.Key, "(no key)"), bad.Reason)))
+	}
+}
+
+// sortChanges brings the changes of each system into an order that people can
+// look something up in; by what they are, then by what they are known by.
+func sortChanges(plan *activities.Plan) {
+	systems, ops := inOrder(plan), []string{"delete", "soft", "update", "restore", "create"}
+	slices.SortStableFunc(plan.Changes, func(x, y activities.Change) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(systems, x.System), slices.Index(systems, y.System)),
+			cmp.Compare(slices.Index(ops, x.Op), slices.Index(ops, y.Op)),
+			cmp.Compare(x.Match, y.Match),
+		)
+	})
 }
 
 // inOrder lists the systems as the definition does.
@@ -122,7 +165,7 @@ func matchInWords(m mappings.Match) string {
 	return strings.Join(ways, ", else ")
 }
 
-func (a *app) showChange(change activities.Change) {
+func (a *app) showChange(change activities.Change, order []string) {
 	s := a.screen
 	sign, paint := "~", s.yellow
 	switch change.Op {
@@ -131,13 +174,22 @@ func (a *app) showChange(change activities.Change) {
 	case "delete", "soft":
 		sign, paint = "-", s.red
 	}
-	line := fmt.Sprintf("  %s %s", sign, change.Match)
-	if change.Rule != "" && change.Op == "update" {
+	line := paint(fmt.Sprintf("  %s %s", sign, orElse(change.Match, "(no match)")))
+	switch {
+	case change.Op == "soft":
+		line += "  " + s.dim("(marked as deleted)")
+	case change.Rule != "" && change.Op == "update":
 		line += "  " + s.dim("("+change.Rule+")")
 	}
-	s.say("%s", paint(line))
-	for _, field := range sortedKeys(change.Fields) {
-		pair := change.Fields[field]
+	s.say("%s", line)
+	if change.Op == "delete" || change.Op == "soft" {
+		return
+	}
+	for _, field := range order {
+		pair, written := change.Fields[field]
+		if !written {
+			continue
+		}
 		if change.Op == "create" {
 			if pair[1] != nil {
 				s.say("      %-14s %s", field, shown(pair[1]))

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +22,7 @@ type quarantineView struct {
 	Sync   string    `json:"sync"`
 	System string    `json:"system"`
 	Key    string    `json:"key"`
+	Link   string    `json:"link,omitempty"`
 	Field  string    `json:"field,omitempty"`
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
@@ -28,7 +31,7 @@ type quarantineView struct {
 
 func viewQuarantine(row ledger.QuarantineRow) quarantineView {
 	return quarantineView{
-		ID: row.ID, Sync: row.Sync, System: row.System, Key: row.Key.String(), Field: row.Field,
+		ID: row.ID, Sync: row.Sync, System: row.System, Key: row.Key.String(), Link: row.LinkID, Field: row.Field,
 		Reason: row.Reason, Since: row.Since, Tries: int64(row.Tries),
 	}
 }
@@ -58,7 +61,7 @@ func newQuarantineList(a *app) *cobra.Command {
 					}
 					continue
 				}
-				a.screen.say("%4d  %s  %s %s  %s", v.ID, v.Sync, a.screen.bold(v.System), v.Key, v.Reason)
+				a.screen.say("%4d  %s  %s %s  %s", v.ID, v.Sync, a.screen.bold(v.System), orElse(v.Key, "(a new record)"), v.Reason)
 			}
 			if len(rows) == 0 && !a.screen.json {
 				a.screen.say("%s nothing is quarantined", a.screen.green("✓"))
@@ -94,20 +97,45 @@ func newQuarantineShow(a *app) *cobra.Command {
 				if a.screen.json {
 					return a.screen.print(v)
 				}
-				a.screen.say("%s, record %s of %s", v.Sync, a.screen.bold(v.Key), v.System)
-				a.screen.say("  %s", v.Reason)
-				a.screen.say("  since %s, tried %d times", v.Since.Local().Format(time.DateTime), v.Tries)
-				a.screen.say("mend it in %s; the next run takes it by itself. Or: syncline quarantine retry %d", v.System, v.ID)
+				a.showQuarantined(v)
 				return nil
 			}
-			return &exitError{code: exitFailed, err: fmt.Errorf("nothing quarantined has the id %d", id)}
+			return noQuarantined(args)
 		},
 	}
 }
 
-func newQuarantineEnd(a *app, verb, short string) *cobra.Command {
+// showQuarantined shows one record and how it gets out. Without a key it is one
+// that could not be created there.
+func (a *app) showQuarantined(v quarantineView) {
+	s := a.screen
+	if v.Key == "" {
+		s.say("%s: a record that could not be created in %s", v.Sync, s.bold(v.System))
+	} else {
+		s.say("%s: record %s of %s", v.Sync, s.bold(v.Key), s.bold(v.System))
+	}
+	s.say("  %s", v.Reason)
+	s.say("  since %s, tried %s", v.Since.Local().Format(time.DateTime), count(v.Tries, "time"))
+	if v.Link != "" {
+		s.say("  what it is: syncline show %s %s", v.Sync, v.Link)
+	}
+	where := v.System
+	if v.Key == "" {
+		where = "the system that it comes from"
+	}
+	s.say("Mend it in %s, and the next run takes it by itself. Or: syncline quarantine retry %d", where, v.ID)
+}
+
+func noQuarantined(ids []string) error {
+	return &exitError{
+		code: exitFailed, err: fmt.Errorf("nothing quarantined has the id %s; nothing was changed", strings.Join(ids, " or ")),
+		next: "`syncline quarantine list` shows what there is",
+	}
+}
+
+func newQuarantineEnd(a *app, word, short string) *cobra.Command {
 	return &cobra.Command{
-		Use: verb + " ID...", Short: short, Args: cobra.MinimumNArgs(1),
+		Use: word + " ID...", Short: short, Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			house, err := a.openHouse(c.Context())
 			if err != nil {
@@ -119,16 +147,22 @@ func newQuarantineEnd(a *app, verb, short string) *cobra.Command {
 					return err
 				}
 			}
-			if verb == "retry" {
+			if word == "retry" {
 				err = house.Ledger.Retry(c.Context(), ids)
 			} else {
 				err = house.Ledger.Discard(c.Context(), ids)
 			}
+			if errors.Is(err, ledger.ErrNotFound) {
+				return noQuarantined(args)
+			}
 			if err != nil {
 				return err
 			}
-			a.screen.say("%d records: %s", len(ids), verb)
-			return nil
+			said := "will be tried again by the next run"
+			if word == "discard" {
+				said = "left alone until it changes"
+			}
+			return a.screen.answer(map[string]any{"ids": ids, "asked": word}, "%s: %s", count(len(ids), "record"), said)
 		},
 	}
 }

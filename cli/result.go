@@ -43,6 +43,8 @@ func nextFor(kind connectors.Kind, result activities.Result) string {
 		return "nothing more was written and positions were not moved; `syncline check` shows what does not fit"
 	case connectors.Fenced:
 		return "`syncline runs list " + result.Sync + "` shows who took over"
+	case connectors.NoSpace:
+		return "nothing more was written and positions were not moved; what is owed is in the ledger"
 	case connectors.RateLimited, connectors.Conflict, connectors.BadRecord, connectors.Incomplete, connectors.Permanent:
 		return "nothing more was written and positions were not moved; `syncline runs show " + result.Run + "` has the details"
 	default:
@@ -59,13 +61,35 @@ func plainError(err error) error {
 	return err
 }
 
+// resultView is a run as scripts get it. A run that is not done says why.
+type resultView struct {
+	Run     string                             `json:"run"`
+	Sync    string                             `json:"sync"`
+	Outcome string                             `json:"outcome"`
+	Counts  activities.Counts                  `json:"counts"`
+	Systems map[string]activities.SystemResult `json:"systems"`
+	Seconds float64                            `json:"seconds"`
+	URL     string                             `json:"url"`
+	Reason  string                             `json:"reason,omitempty"`
+}
+
+func viewResult(r activities.Result) resultView {
+	v := resultView{
+		Run: r.Run, Sync: r.Sync, Outcome: r.Outcome, Counts: r.Counts, Systems: r.Systems, Seconds: r.Seconds, URL: r.URL, Reason: r.Reason,
+	}
+	if v.Systems == nil {
+		v.Systems = map[string]activities.SystemResult{}
+	}
+	return v
+}
+
 // report prints a result and gives its exit code.
 func (a *app) report(result activities.Result) error {
-	if result.URL == "" {
+	if result.URL == "" && a.engine != nil {
 		result.URL = a.engine.WorkflowURL(result.Run, "")
 	}
 	if a.screen.json {
-		if err := a.screen.print(result); err != nil {
+		if err := a.screen.print(viewResult(result)); err != nil {
 			return err
 		}
 	} else {
@@ -120,10 +144,12 @@ func (a *app) showResult(r activities.Result) {
 		s.say("%s", line)
 	}
 	if r.Open > 0 {
-		s.say("  %s", s.yellow(fmt.Sprintf("%d conflicts wait: syncline conflicts list %s", r.Open, r.Sync)))
+		s.say("  %s", s.yellow(fmt.Sprintf("%s: syncline conflicts list %s", verb(r.Open, "conflict", "waits", "wait"), r.Sync)))
 	}
 	if c.Quarantined > 0 {
-		s.say("  %s", s.yellow(fmt.Sprintf("%d records are quarantined: syncline quarantine list %s", c.Quarantined, r.Sync)))
+		s.say("  %s", s.yellow(fmt.Sprintf("%s: syncline quarantine list %s", verb(c.Quarantined, "record", "is quarantined", "are quarantined"), r.Sync)))
 	}
-	s.say("  %s", s.dim(r.URL))
+	if r.URL != "" {
+		s.say("  %s", s.dim(r.URL))
+	}
 }

@@ -32,9 +32,12 @@ func newRoot(a *app) *cobra.Command {
 		Short: "Keep records in two or more systems in agreement",
 		Long: "Syncline keeps records in two or more systems in agreement: one way or both ways,\n" +
 			"merged field by field, previewed, with nothing lost silently.\n\n" +
-			"First hour:  demo · init · connections test · discover · check · preview · plan · run · deploy · up\n" +
-			"Every day:   status · show · history · conflicts · quarantine\n" +
-			"Bad days:    pause · resume · approve · runs · doctor · logs",
+			"Exit codes: 0 done · 1 failed · 2 plan found changes (--exit-code) · 3 done, but something waits\n" +
+			"for a person · 4 cannot reach or not allowed · 5 stopped by a limit · 64 wrong usage · 130 interrupted",
+		Example: "  syncline demo                 three systems come into agreement\n" +
+			"  syncline init                 a first definition in ./mappings\n" +
+			"  syncline plan customers       what a run would write\n" +
+			"  syncline run customers",
 		SilenceUsage: true, SilenceErrors: true,
 		Args:              noSuch,
 		RunE:              help,
@@ -49,11 +52,13 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.flags.env, "env", "", "environment: connections.<env>.yaml, with a state of its own")
 	flags.StringVar(&a.flags.ledger, "ledger", "", "ledger URL, such as postgres://… (default a file in the state folder)")
 	flags.StringVar(&a.flags.stage, "stage", "", "stage URL: file:// s3:// gs:// azblob:// (default a folder in the state folder)")
+	flags.StringVar(&a.flags.keep, "keep", "", "how long the journal of writes is kept, such as 90d, or forever (default 30d)")
 	flags.IntVar(&a.flags.temporalPort, "temporal-port", 0, "port of the engine started here (default the first free one from 7233)")
 	flags.IntVar(&a.flags.uiPort, "ui-port", 0, "port of its Web UI (default the first free one from 8233)")
 	flags.StringVarP(&a.flags.output, "output", "o", "text", "text or json")
 	flags.BoolVarP(&a.flags.verbose, "verbose", "v", false, "log to stderr what goes on")
-	root.AddCommand(commands(a)...)
+	addCommands(root, a)
+	addExamples(root, "")
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	usageErrors(root)
 	a.completeNames(root)

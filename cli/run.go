@@ -89,7 +89,12 @@ func (a *app) run(ctx context.Context, name string, ask workflows.Ask, detach bo
 		return err
 	}
 	if detach {
-		a.screen.say("%s is on its way: %s", started.WorkflowID, a.engine.WorkflowURL(started.WorkflowID, started.RunID))
+		url := a.engine.WorkflowURL(started.WorkflowID, started.RunID)
+		err := a.screen.answer(map[string]string{"run": started.WorkflowID, "sync": name, "outcome": "running", "url": url},
+			"%s is on its way: %s", started.WorkflowID, url)
+		if err != nil {
+			return err
+		}
 		if a.engine.Embedded() {
 			a.screen.note("no `syncline up` is there to go on with it: it goes on with the next one, or with the next run")
 		}
@@ -135,7 +140,7 @@ func (a *app) await(ctx context.Context, started workflows.Started) error {
 		if result.URL == "" {
 			result.URL = a.engine.WorkflowURL(started.WorkflowID, started.RunID)
 		}
-		if printing := a.screen.print(result); printing != nil {
+		if printing := a.screen.print(viewResult(result)); printing != nil {
 			return printing
 		}
 	}

@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,7 +39,7 @@ func newRunsList(a *app) *cobra.Command {
 			for _, run := range runs {
 				result := resultOf(run)
 				if a.screen.json {
-					if err := a.screen.print(result); err != nil {
+					if err := a.screen.print(viewResult(result)); err != nil {
 						return err
 					}
 					continue
@@ -62,14 +64,30 @@ func resultOf(run ledger.Run) activities.Result {
 	return result
 }
 
-func stoppedRun(ctx context.Context, store *ledger.Store, id string) (activities.Result, error) {
+// findRun gives a run of the ledger, by its whole name (SYNC/run/N).
+func (a *app) findRun(ctx context.Context, store *ledger.Store, id string) (ledger.Run, error) {
 	run, err := store.Run(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) {
+		next := "a run is named SYNC/run/N, as `syncline runs list SYNC` shows"
+		if strings.Contains(id, "/run/") {
+			next = "`syncline runs list " + workflows.SyncOf(id) + "` shows the runs"
+		}
+		return run, &exitError{code: exitUsage, err: fmt.Errorf("there is no run %q", id), next: next}
+	}
+	return run, err
+}
+
+func (a *app) stoppedRun(ctx context.Context, store *ledger.Store, id string) (activities.Result, error) {
+	run, err := a.findRun(ctx, store, id)
 	if err != nil {
-		return activities.Result{}, fmt.Errorf("run %s: %w", id, err)
+		return activities.Result{}, err
 	}
 	result := resultOf(run)
 	if result.Hash == "" {
-		return result, errNotStopped
+		return result, &exitError{
+			code: exitFailed, err: fmt.Errorf("%s was not stopped by a limit: it ended as %s; nothing was approved", id, result.Outcome),
+			next: "`syncline runs list " + result.Sync + "` shows which did",
+		}
 	}
 	return result, nil
 }
@@ -82,16 +100,16 @@ func newRunsShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			run, err := house.Ledger.Run(c.Context(), args[0])
+			run, err := a.findRun(c.Context(), house.Ledger, args[0])
 			if err != nil {
-				return fmt.Errorf("run %s: %w", args[0], err)
+				return err
 			}
 			result := resultOf(run)
 			if a.screen.json {
-				return a.screen.print(result)
+				return a.screen.print(viewResult(result))
 			}
 			a.showResult(result)
-			if result.Reason != "" {
+			if result.Reason != "" && result.Outcome != activities.OutcomeWaiting {
 				a.screen.say("  %s", result.Reason)
 			}
 			return nil
@@ -103,26 +121,59 @@ func newRunsFollow(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "follow RUN", Short: "Follow a run that goes on", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			house, err := a.openHouse(c.Context())
+			if err != nil {
+				return err
+			}
+			run, err := a.findRun(c.Context(), house.Ledger, args[0])
+			if err != nil {
+				return err
+			}
+			if run.Outcome != "" {
+				return a.report(resultOf(run)) // it has ended: how is in the ledger
+			}
 			if _, err := a.openEngine(c.Context()); err != nil {
 				return err
 			}
+			a.spoke(run.Sync)
 			return a.await(c.Context(), workflows.Started{WorkflowID: args[0]})
 		},
 	}
+}
+
+// goesOn opens the engine for a run that has not ended.
+func (a *app) goesOn(ctx context.Context, id string) error {
+	house, err := a.openHouse(ctx)
+	if err != nil {
+		return err
+	}
+	run, err := a.findRun(ctx, house.Ledger, id)
+	if err != nil {
+		return err
+	}
+	if run.Outcome != "" {
+		return &exitError{
+			code: exitFailed, err: fmt.Errorf("%s has ended already, as %s; there is nothing to cancel", id, run.Outcome),
+			next: "`syncline runs show " + id + "` shows it",
+		}
+	}
+	_, err = a.openEngine(ctx)
+	a.spoke(run.Sync)
+	return err
 }
 
 func newRunsCancel(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "cancel RUN", Short: "Cancel a run that goes on", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if _, err := a.openEngine(c.Context()); err != nil {
+			if err := a.goesOn(c.Context(), args[0]); err != nil {
 				return err
 			}
 			if err := a.client().CancelWorkflow(c.Context(), args[0], ""); err != nil {
-				return fmt.Errorf("cancel %s: %w", args[0], err)
+				return fmt.Errorf("cancel %s: %w", args[0], plainError(err))
 			}
-			a.screen.say("%s is asked to end; what it wrote stays and is in the journal", args[0])
-			return nil
+			return a.screen.answer(map[string]string{"run": args[0], "asked": "cancel"},
+				"%s is asked to end; what it wrote stays and is in the journal", args[0])
 		},
 	}
 }

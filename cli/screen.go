@@ -57,6 +57,15 @@ func (s *screen) say(format string, args ...any) {
 	}
 }
 
+// answer gives a result: v for scripts, the text for people.
+func (s *screen) answer(v any, format string, args ...any) error {
+	if s.json {
+		return s.print(v)
+	}
+	s.say(format, args...)
+	return nil
+}
+
 // question asks a person and gives the answer; the end of the input, or of
 // ctx, is an interruption.
 func (s *screen) question(ctx context.Context, text string) (string, error) {
@@ -115,6 +124,14 @@ func count[N int | int64](n N, of string) string {
 		return "1 " + of
 	}
 	return fmt.Sprintf("%d %ss", n, of)
+}
+
+// verb says how many of something do something.
+func verb[N int | int64](n N, of, one, many string) string {
+	if n == 1 {
+		return count(n, of) + " " + one
+	}
+	return count(n, of) + " " + many
 }
 
 // exit tells an error, if there is one, and gives the exit code.

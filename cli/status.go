@@ -2,14 +2,15 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/mappings"
 	"github.com/syncline-dev/syncline/worker"
 )
 
@@ -140,6 +141,49 @@ func (a *app) showStatus(st syncStatus) {
 	}
 }
 
+// heldView is what `pause` and `resume` print for scripts.
+type heldView struct {
+	Sync   string `json:"sync"`
+	System string `json:"system,omitempty"`
+	Paused bool   `json:"paused"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// approvedView is what `approve` prints for scripts.
+type approvedView struct {
+	Run      string `json:"run"`
+	Sync     string `json:"sync"`
+	Approved string `json:"approved"`
+}
+
+// known refuses to hold what there is not: a sync, or a system of it.
+func (a *app) known(ctx context.Context, house *worker.House, name, system string) error {
+	project, _ := house.Project() // what is wrong with definitions is for check to say
+	def, err := project.Find(name)
+	if err != nil {
+		revision, missing := house.Ledger.Revision(ctx, name, 0)
+		if missing != nil {
+			return &exitError{code: exitUsage, err: err, next: "`syncline status` lists the syncs"}
+		}
+		definitions, problems := mappings.Parse(name, []byte(revision.YAML))
+		if problems.Failed() || len(definitions) != 1 {
+			return nil //nolint:nilerr // it was run, by a version that understood it
+		}
+		def = definitions[0]
+	}
+	if system == "" {
+		return nil
+	}
+	names := make([]string, len(def.Systems))
+	for i, s := range def.Systems {
+		names[i] = s.Name.Value
+	}
+	if !slices.Contains(names, system) {
+		return usage(fmt.Sprintf("%s has no system %q; there are %s", name, system, strings.Join(names, ", ")))
+	}
+	return nil
+}
+
 func newPause(a *app) *cobra.Command {
 	var system, reason string
 	c := &cobra.Command{
@@ -149,11 +193,19 @@ func newPause(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := house.Ledger.Pause(c.Context(), args[0], system, orElse(reason, "by "+userName()), time.Now()); err != nil {
+			if err := a.known(c.Context(), house, args[0], system); err != nil {
 				return err
 			}
-			a.screen.say("%s is paused; `syncline resume %s` goes on", args[0], args[0])
-			return nil
+			reason = orElse(reason, "by "+userName())
+			if err := house.Ledger.Pause(c.Context(), args[0], system, reason, time.Now()); err != nil {
+				return err
+			}
+			what, flag := args[0], ""
+			if system != "" {
+				what, flag = args[0]+", system "+system+",", " --system "+system
+			}
+			return a.screen.answer(heldView{Sync: args[0], System: system, Paused: true, Reason: reason},
+				"%s is paused; `syncline resume %s%s` goes on", what, args[0], flag)
 		},
 	}
 	c.Flags().StringVar(&system, "system", "", "only this system: the others go on, it stays owed")
@@ -170,11 +222,13 @@ func newResume(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := a.known(c.Context(), house, args[0], system); err != nil {
+				return err
+			}
 			if err := house.Ledger.Resume(c.Context(), args[0], system); err != nil {
 				return err
 			}
-			a.screen.say("%s goes on with its next run", args[0])
-			return nil
+			return a.screen.answer(heldView{Sync: args[0], System: system}, "%s goes on with its next run", args[0])
 		},
 	}
 	c.Flags().StringVar(&system, "system", "", "only this system")
@@ -189,7 +243,7 @@ func newApprove(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			result, err := stoppedRun(c.Context(), house.Ledger, args[0])
+			result, err := a.stoppedRun(c.Context(), house.Ledger, args[0])
 			if err != nil {
 				return err
 			}
@@ -199,11 +253,9 @@ func newApprove(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.screen.say("approved: %s", result.Reason)
-			a.screen.say("`syncline run %s` writes it; if more has come since, it stops again", result.Sync)
-			return nil
+			return a.screen.answer(approvedView{Run: result.Run, Sync: result.Sync, Approved: result.Reason},
+				"%s approved: %s\n`syncline run %s` writes it; if more has come since, it stops again",
+				a.screen.green("✓"), result.Reason, result.Sync)
 		},
 	}
 }
-
-var errNotStopped = errors.New("that run was not stopped by a limit")

@@ -32,14 +32,20 @@ func newUp(a *app) *cobra.Command {
 			if err := a.restoreSchedules(c.Context()); err != nil {
 				return err
 			}
-			a.screen.say("Web UI    %s", a.engine.UIURL())
-			a.screen.say("Temporal  %s", a.engine.Address())
-			a.screen.say("state     %s", a.house.Config.State)
-			a.screen.say("Ctrl-C ends it; what is going on then goes on with the next start.")
+			if err := a.sayUp(); err != nil {
+				return err
+			}
 			a.signals.wait(c.Context())
 			return nil
 		},
 	}
+}
+
+func (a *app) sayUp() error {
+	s := a.screen
+	return s.answer(map[string]string{"web_ui": a.engine.UIURL(), "temporal": a.engine.Address(), "state": a.house.Config.State},
+		"Web UI    %s\nTemporal  %s\nstate     %s\nCtrl-C ends it; what is going on then goes on with the next start.",
+		s.bold(a.engine.UIURL()), a.engine.Address(), a.house.Config.State)
 }
 
 func newWorker(a *app) *cobra.Command {
@@ -64,7 +70,11 @@ func newWorker(a *app) *cobra.Command {
 			if err := a.startWorker(); err != nil {
 				return err
 			}
-			a.screen.say("working for %s, namespace %s", a.engine.Address(), a.engine.Namespace())
+			err = a.screen.answer(map[string]string{"temporal": a.engine.Address(), "namespace": a.engine.Namespace()},
+				"working for %s, namespace %s", a.engine.Address(), a.engine.Namespace())
+			if err != nil {
+				return err
+			}
 			a.signals.wait(c.Context())
 			return nil
 		},

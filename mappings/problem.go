@@ -84,7 +84,11 @@ func (ps Problems) Error() string {
 // String shows the problem with its line and a caret below the place.
 func (p Problem) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d:%d: %s: ", p.Pos.File, p.Pos.Line, p.Pos.Col, p.Severity)
+	if p.Pos.Line == 0 { // about a whole file or folder
+		fmt.Fprintf(&b, "%s: %s: ", p.Pos.File, p.Severity)
+	} else {
+		fmt.Fprintf(&b, "%s:%d:%d: %s: ", p.Pos.File, p.Pos.Line, p.Pos.Col, p.Severity)
+	}
 	if p.Field != "" {
 		fmt.Fprintf(&b, "field %s: ", p.Field)
 	}

@@ -56,7 +56,7 @@ func yamlFiles(fsys fs.FS) ([]string, Problems) {
 	if err != nil {
 		hint := "`--definitions DIR` names the folder, and `syncline init` makes one"
 		return nil, Problems{{
-			Pos: Pos{File: ".", Line: 1, Col: 1}, Severity: SeverityError,
+			Pos: Pos{File: "."}, Severity: SeverityError,
 			Message: "the folder of definitions cannot be read: " + reason(err), Hint: hint,
 		}}
 	}

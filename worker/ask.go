@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -58,10 +59,22 @@ func (a *Asker) Run(ctx context.Context, sync string) (activities.Result, error)
 func Ask(ctx context.Context, c client.Client, sync string, ask workflows.Ask) (workflows.Started, error) {
 	for try := 1; ; try++ {
 		started, err := askOnce(ctx, c, sync, ask)
-		if try == askTries || !endedMeanwhile(err) {
+		if try == askTries || !endedMeanwhile(err) && !Renew(ctx, c, sync, err) {
 			return started, err
 		}
 	}
+}
+
+// Renew ends a Sync that gave err because its history does not fit this version
+// of the program, and tells whether it did: the next who asks starts a new one.
+// All that a Sync knows is in the ledger, so that it goes on where it stood.
+func Renew(ctx context.Context, c client.Client, sync string, err error) bool {
+	var stuck *serviceerror.WorkflowNotReady
+	if !errors.As(err, &stuck) {
+		return false
+	}
+	err = c.TerminateWorkflow(ctx, workflows.SyncID(sync), "", "its history does not fit this version; a new one goes on")
+	return err == nil || gone(err)
 }
 
 // askTries: a Sync that ends just when it is asked is asked again, which starts
