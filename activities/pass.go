@@ -95,6 +95,8 @@ type Window struct {
 	Down string `json:"down,omitempty"`
 	// DownKind is the error's kind.
 	DownKind connectors.Kind `json:"down_kind,omitempty"`
+	// Filter is what the database evaluates of `where`; its partitions have it.
+	Filter string `json:"-"`
 }
 
 // ExtractInput names one partition.
