@@ -171,6 +171,9 @@ func (l *lookout) window(ctx context.Context, i int, stateless bool) (Window, er
 	}
 	err := system.Away
 	if err == nil && !l.request.Settle && needsReading(system.Mapping, stateless) {
+		if stateless {
+			window.Filter = pushDown(system.Mapping, system.Object)
+		}
 		err = detectSystem(ctx, system, state, l.request.Full, l.now, &window)
 		if err != nil && (!l.tolerant || !isDown(err)) {
 			return window, err
@@ -230,6 +233,10 @@ func detectSystem(ctx context.Context, system *OpenSystem, state ledger.SystemSt
 		Mode: chooseMode(system), Columns: system.Mapping.Columns, Since: state.Position,
 		PartitionRows: max(partitionRows, system.Description.Rows/maxPartitions+1),
 	}
+	if ask.Mode != connectors.ModeSnapshot && ask.Mode != connectors.ModeCursor {
+		window.Filter = "" // what a log or triggers report is not filtered
+	}
+	ask.Where = window.Filter
 	ask.Full = full || !state.Listed || state.Behind || sweepDue(system, state, ask.Mode, now)
 	found, err := source.Detect(ctx, ask)
 	if err != nil {

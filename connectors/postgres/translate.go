@@ -96,7 +96,6 @@ func (c *column) literalSQL(v record.Value, op string) (string, bool) {
 	ordered := op != "==" && op != "!=" && op != "in"
 	switch x := v.(type) {
 	case string:
-		// What is ASCII has one normal form, so bytes decide.
 		return literal(x) + "::text", c.field.Type.Kind == record.KindString && !ordered && plainText(x)
 	case int64, record.Decimal, float64:
 		return c.numberSQL(x, ordered)
@@ -130,10 +129,12 @@ func (c *column) numberSQL(v record.Value, ordered bool) (string, bool) {
 	}
 }
 
-// plainText has one normal form in Unicode and no spaces that a type drops.
+// plainText tells the texts that no other text equals under NFC: ASCII, but for
+// the characters that some other one is composed to (the Kelvin sign, the Greek
+// question mark and the Greek varia).
 func plainText(s string) bool {
 	for i := range len(s) {
-		if s[i] >= 0x80 || s[i] == 0 {
+		if s[i] >= 0x80 || s[i] == 0 || s[i] == 'K' || s[i] == ';' || s[i] == '`' {
 			return false
 		}
 	}
