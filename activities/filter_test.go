@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,7 +51,7 @@ func openFiltered(t *testing.T, c connectors.Connector, options map[string]strin
 func randomRows(random *rand.Rand, columns ...[]string) string {
 	rows := make([]string, 400)
 	for i := range rows {
-		cells := []string{fmt.Sprint(i)}
+		cells := []string{strconv.Itoa(i)}
 		for _, values := range columns {
 			cell := "NULL"
 			if random.IntN(5) > 0 {
@@ -138,7 +139,7 @@ func randomCondition(t *rapid.T, depth int) string {
 
 // keys reads the keys that a filter lets through, and, of all that is read,
 // those that the whole expression keeps. What is a fault of the record is kept.
-func (f filtered) keys(t require.TestingT, ctx context.Context, system *mappings.SystemMapping, where string) (shown, kept map[record.Key]bool) {
+func (f filtered) keys(ctx context.Context, t require.TestingT, system *mappings.SystemMapping, where string) (shown, kept map[record.Key]bool) {
 	w, err := f.object.Detect(ctx, connectors.Ask{Mode: connectors.ModeSnapshot, Full: true, Columns: system.Columns, Where: where})
 	require.NoError(t, err, where)
 	shown, kept = map[record.Key]bool{}, map[record.Key]bool{}
@@ -180,8 +181,8 @@ func TestPushedDownFiltersHideNothing(t *testing.T) {
 				}
 				pushed++
 				ctx := context.WithoutCancel(t.Context())
-				_, want := table.keys(rt, ctx, system, "")
-				shown, kept := table.keys(rt, ctx, system, where)
+				_, want := table.keys(ctx, rt, system, "")
+				shown, kept := table.keys(ctx, rt, system, where)
 				require.Equal(rt, want, kept, "%s\n%s", condition, where)
 				if _, whole := system.Filters(); whole && table.exact && allTranslated(system, table) {
 					equal++
