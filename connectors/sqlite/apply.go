@@ -119,6 +119,9 @@ type writer struct {
 	stmts   map[string]*bare.Stmt
 	results []connectors.Result
 	hasher  record.Hasher
+	// met has the rows with the matches of the creations, where no index finds
+	// them; nil if they must be looked for (again).
+	met map[record.Hash]record.Key
 }
 
 func newWriter(conn *bare.Conn, t *table, w connectors.Writes) (*writer, error) {
@@ -205,8 +208,10 @@ func (a *writer) item(i int) (blocked bool, err error) {
 		err = a.create(item, r)
 	case connectors.OpUpdate:
 		err = a.update(item)
+		a.moved(item)
 	case connectors.OpDelete:
 		err = a.delete(item)
+		a.met = nil
 	default:
 		err = connectors.Errorf(connectors.Permanent, "no write %q", item.Op)
 	}

@@ -38,6 +38,7 @@ func (a *writer) create(item connectors.Item, r *connectors.Result) error {
 	}
 	if key, ok := record.NewKey(values...); ok {
 		r.Key = key
+		a.made(item, key)
 		return nil
 	}
 	return connectors.Errorf(connectors.Permanent, "a row without a key was made in table %s", a.t.name)
@@ -86,18 +87,12 @@ func (a *writer) nameOccupant(cols []int, raws []any, r *connectors.Result) erro
 // match looks for a row that the definition takes for the same thing. A blank
 // value matches nothing.
 func (a *writer) match(item connectors.Item, r *connectors.Result) (bool, error) {
-	if len(a.unless) == 0 {
+	tuple, given := a.tuple(item)
+	if !given {
 		return false, nil
 	}
-	tuple := make([]record.Value, len(a.unless))
-	for i, c := range a.unless {
-		tuple[i] = record.Missing
-		if at := slices.Index(a.set, c); at >= 0 && at < len(item.Set) {
-			tuple[i] = item.Set[at]
-		}
-		if record.Blank(tuple[i]) {
-			return false, nil
-		}
+	if !a.matchIndexed() {
+		return a.matchListed(tuple, r)
 	}
 	found := newBatches(a.t, a.t.key, nil)
 	defer found.builder.Release()
@@ -112,6 +107,100 @@ func (a *writer) match(item connectors.Item, r *connectors.Result) (bool, error)
 	r.Status = connectors.Exists
 	r.Key, _ = record.NewKey(batch.Row(0, nil)...)
 	return true, nil
+}
+
+// tuple gives the values by which a new row would be known; false if it would
+// be by none.
+func (a *writer) tuple(item connectors.Item) ([]record.Value, bool) {
+	if len(a.unless) == 0 {
+		return nil, false
+	}
+	tuple := make([]record.Value, len(a.unless))
+	for i, c := range a.unless {
+		tuple[i] = record.Missing
+		if at := slices.Index(a.set, c); at >= 0 && at < len(item.Set) {
+			tuple[i] = item.Set[at]
+		}
+		if record.Blank(tuple[i]) {
+			return nil, false
+		}
+	}
+	return tuple, true
+}
+
+// matchIndexed tells whether the database finds rows by their match without
+// reading the whole table.
+func (a *writer) matchIndexed() bool {
+	return slices.ContainsFunc(a.unless, func(c int) bool { return slices.Contains(a.t.indexed, c) && a.t.oneForm(c) })
+}
+
+// matchListed looks in the list of who has the matches of all creations, which
+// one reading of the table gives: a reading for each would take the square of
+// the table's time.
+func (a *writer) matchListed(tuple []record.Value, r *connectors.Result) (bool, error) {
+	if a.met == nil {
+		if err := a.meet(); err != nil {
+			return false, err
+		}
+	}
+	key, there := a.met[a.tupleHash(tuple)]
+	if there {
+		r.Status, r.Key = connectors.Exists, key
+	}
+	return there, nil
+}
+
+// meet lists which rows have the matches of the creations.
+func (a *writer) meet() error {
+	var tuples [][]record.Value
+	for _, item := range a.w.Items {
+		if item.Op != connectors.OpCreate {
+			continue
+		}
+		if tuple, given := a.tuple(item); given {
+			tuples = append(tuples, tuple)
+		}
+	}
+	wanted := a.t.hashes(a.unless, tuples)
+	a.met = make(map[record.Hash]record.Key)
+	cols := slices.Concat(a.t.key, a.unless)
+	values := make([]record.Value, len(cols))
+	return a.conn.Each(`SELECT `+a.t.cells(cols, "")+` FROM `+a.t.sql(), func(s *bare.Stmt) error {
+		for i, c := range cols {
+			values[i], _ = a.t.columns[c].codec.value(s, i)
+		}
+		hash := record.HashRow(values[len(a.t.key):]...)
+		if _, twice := a.met[hash]; wanted[hash] && !twice {
+			a.met[hash], _ = record.NewKey(values[:len(a.t.key)]...)
+		}
+		return nil
+	})
+}
+
+func (a *writer) tupleHash(tuple []record.Value) record.Hash {
+	for hash := range a.t.hashes(a.unless, [][]record.Value{tuple}) {
+		return hash
+	}
+	return record.Hash{}
+}
+
+// moved forgets who has which match after a write that may change it.
+func (a *writer) moved(item connectors.Item) {
+	for _, c := range a.unless {
+		if at := slices.Index(a.set, c); at >= 0 && at < len(item.Set) && !record.IsMissing(item.Set[at]) {
+			a.met = nil
+		}
+	}
+}
+
+// made notes a new row for the creations after it.
+func (a *writer) made(item connectors.Item, key record.Key) {
+	if a.met == nil {
+		return
+	}
+	if tuple, given := a.tuple(item); given {
+		a.met[a.tupleHash(tuple)] = key
+	}
 }
 
 // occupant names the row that has the new row's values in columns that are to
