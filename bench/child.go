@@ -49,6 +49,8 @@ type measured struct {
 	Seconds float64 `json:"seconds"`
 	// CPUSeconds of the process in that time: steps and engine, not databases.
 	CPUSeconds float64 `json:"cpu_seconds"`
+	// ServerCPU is the processor seconds of both databases.
+	ServerCPU float64 `json:"server_cpu_seconds"`
 	// PeakRSS of the process over its life, in bytes.
 	PeakRSS       int64             `json:"peak_rss"`
 	HistoryEvents int64             `json:"history_events"`

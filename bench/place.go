@@ -82,9 +82,29 @@ func (p *place) stateDir() string { return filepath.Join(p.dir, fmt.Sprintf("sta
 
 // sync runs a sync once, in a process of its own.
 func (p *place) sync(ctx context.Context, name string, direct bool) (measured, error) {
-	return task{
+	before := p.serverCPU()
+	m, err := task{
 		State: p.stateDir(), Definitions: p.definitions(), Sync: name, Direct: direct, Profile: p.profile,
 	}.run(ctx, p.environ())
+	m.ServerCPU = p.serverCPU() - before
+	return m, err
+}
+
+// settle lets sessions end, so that their processor time counts.
+func settle() { time.Sleep(300 * time.Millisecond) }
+
+// serverCPU is the processor time of both servers so far, in seconds.
+func (p *place) serverCPU() float64 {
+	settle()
+	sum := 0.0
+	for _, s := range []*testenv.Server{p.source, p.target} {
+		seconds, err := s.CPUSeconds()
+		if err != nil {
+			return 0
+		}
+		sum += seconds
+	}
+	return sum
 }
 
 // shell times a shell command. $PSQL, $SOURCE_URL, $TARGET_URL and $DIR are set.

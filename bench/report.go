@@ -28,10 +28,14 @@ type report struct {
 	// The worst of all rounds.
 	PeakRSS       int64      `json:"peak_rss_bytes"`
 	CPUSeconds    float64    `json:"cpu_seconds"`
+	ServerCPU     float64    `json:"server_cpu_seconds"`
+	// ControlCPU is the processor seconds of the databases in a turn of the control.
+	ControlCPU    float64    `json:"control_server_cpu_seconds,omitempty"`
 	HistoryEvents int64      `json:"history_events"`
 	HistoryBytes  int64      `json:"history_bytes"`
 	Rounds        []measured `json:"rounds"`
 	ControlRounds []float64  `json:"control_rounds,omitempty"`
+	controlCPU    []float64
 	Machine       machine    `json:"machine"`
 }
 
@@ -108,7 +112,7 @@ func printTable(out io.Writer, reports []report) {
 		return
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "workload\trows\tours\tcontrol\tresult [min–max]\tbar\tok\tpeak RSS\tCPU\tevents\thistory\t")
+	fmt.Fprintln(w, "workload\trows\tours\tcontrol\tresult [min–max]\tbar\tok\tpeak RSS\tCPU\tservers (control)\tevents\thistory\t")
 	for _, r := range reports {
 		theirs := "–"
 		if r.Theirs != nil {
@@ -118,10 +122,10 @@ func printTable(out io.Writer, reports []report) {
 		if r.Reached {
 			ok = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%d\t%.2f s\t%s\t%s [%s–%s]\t%s\t%s\t%d MB\t%.1f s\t%d\t%d KB\t\n",
+		fmt.Fprintf(w, "%s\t%d\t%.2f s\t%s\t%s [%s–%s]\t%s\t%s\t%d MB\t%.1f s\t%.1f (%.1f) s\t%d\t%d KB\t\n",
 			r.Workload, r.Rows, r.Ours.Median, theirs,
 			r.Bar.show(r.Value.Median), r.Bar.show(r.Value.Min), r.Bar.show(r.Value.Max), r.Bar, ok,
-			r.PeakRSS>>20, r.CPUSeconds, r.HistoryEvents, r.HistoryBytes>>10)
+			r.PeakRSS>>20, r.CPUSeconds, r.ServerCPU, r.ControlCPU, r.HistoryEvents, r.HistoryBytes>>10)
 	}
 	_ = w.Flush() // standard output
 }

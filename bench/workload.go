@@ -170,7 +170,9 @@ func (w workload) round(ctx context.Context, p *place, r *report) error {
 		m, err = p.sync(ctx, w.name, true)
 		seconds = m.Seconds
 	} else {
+		before := p.serverCPU()
 		seconds, err = p.shell(ctx, w.control)
+		r.controlCPU = append(r.controlCPU, p.serverCPU()-before)
 	}
 	if err != nil {
 		return err
@@ -195,10 +197,11 @@ func (w workload) begin(ctx context.Context, p *place) error {
 // what slows the machine for a while slows both.
 func (w workload) conclude(r *report) {
 	var ours, values []float64
-	var cpu []float64
+	var cpu, servers []float64
 	for i, m := range r.Rounds {
 		ours = append(ours, m.Seconds)
 		cpu = append(cpu, m.CPUSeconds)
+		servers = append(servers, m.ServerCPU)
 		r.PeakRSS = max(r.PeakRSS, m.PeakRSS)
 		r.HistoryEvents = max(r.HistoryEvents, m.HistoryEvents)
 		r.HistoryBytes = max(r.HistoryBytes, m.HistoryBytes)
@@ -214,6 +217,7 @@ func (w workload) conclude(r *report) {
 		}
 	}
 	r.Ours, r.Value, r.CPUSeconds = spreadOf(ours), spreadOf(values), spreadOf(cpu).Median
+	r.ServerCPU, r.ControlCPU = spreadOf(servers).Median, spreadOf(r.controlCPU).Median
 	if len(r.ControlRounds) > 0 {
 		theirs := spreadOf(r.ControlRounds)
 		r.Theirs = &theirs

@@ -45,8 +45,10 @@ type load struct {
 	from    []int
 	// partial are rows that leave some columns alone, by which they do not.
 	partial map[string][]place
-	// crowded: rows were there already, so they are staged and merged.
+	// crowded: rows were there already, so they are staged and merged. differ:
+	// few of them were the same, so the table is not read for them.
 	crowded bool
+	differ  bool
 	staged  bool
 	// twice: a key stands in the chunk more than once.
 	twice bool
@@ -73,7 +75,7 @@ func (o *object) Load(ctx context.Context, fence connectors.Fence, key []string,
 	}
 	l := &load{table: t, o: o, reject: reject, staging: "syncline_load"}
 	o.mu.Lock()
-	l.crowded = o.crowded
+	l.crowded, l.differ = o.crowded, o.differ
 	o.mu.Unlock()
 	var err error
 	if l.key, err = t.upsertKey(key); err != nil {
@@ -94,7 +96,7 @@ func (o *object) Load(ctx context.Context, fence connectors.Fence, key []string,
 		return connectors.Loaded{}, err
 	}
 	o.mu.Lock()
-	o.crowded = l.crowded
+	o.crowded, o.differ = l.crowded, l.differ
 	o.mu.Unlock()
 	return l.count, nil
 }
@@ -206,6 +208,9 @@ func (l *load) write(ctx context.Context) error {
 			return err
 		}
 		l.crowded = code == "23505" || code == "0A000"
+	}
+	if err := l.skipSame(ctx); err != nil || len(l.present) == 0 {
+		return err
 	}
 	return l.merge(ctx)
 }

@@ -11,6 +11,10 @@ import (
 
 var copyHeader = []byte("PGCOPY\n\xff\r\n\x00") //nolint:gochecknoglobals // a constant
 
+// copyHeaderSize is that of the signature, the flags and the length of the
+// extension.
+const copyHeaderSize = 19
+
 // copyReader takes the stream of a binary COPY and emits batches.
 type copyReader struct {
 	rows *rowReader
@@ -42,8 +46,7 @@ func (r *copyReader) write(p []byte) error {
 		data = r.rest
 	}
 	if !r.headed {
-		const size = 19 // signature, flags, length of the extension
-		if len(data) < size {
+		if len(data) < copyHeaderSize {
 			r.rest = append(r.rest[:0], data...)
 			return nil
 		}
@@ -51,7 +54,7 @@ func (r *copyReader) write(p []byte) error {
 			return errors.New("the server does not speak binary COPY as we know it")
 		}
 		r.headed = true
-		data = data[size:]
+		data = data[copyHeaderSize:]
 	}
 	data, err := r.decode(data)
 	r.rest = append(r.rest[:0], data...)

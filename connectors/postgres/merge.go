@@ -28,12 +28,12 @@ func (l *load) merge(ctx context.Context) error {
 	}
 	l.twice, l.bounds = source.twice, l.keyRange()
 	before := l.count
-	left, err := l.dropEqual(ctx, source.sent)
+	equal, err := l.allEqual(ctx, source.sent)
 	if err != nil {
 		return err
 	}
 	var refused []refusal
-	if left {
+	if !equal {
 		if refused, err = l.upsert(ctx, 0, len(l.present)-1); err != nil {
 			return err
 		}
@@ -43,11 +43,11 @@ func (l *load) merge(ctx context.Context) error {
 	return l.report(append(source.refused, refused...))
 }
 
-// dropEqual takes rows that are there and equal out of the staging table, if a
-// sample says that most are, and tells whether any are left.
-func (l *load) dropEqual(ctx context.Context, sent int64) (left bool, err error) {
+// allEqual tells whether all staged rows are there and equal. It only counts
+// them where a sample says that they may be: the upsert looks at each row too.
+func (l *load) allEqual(ctx context.Context, sent int64) (bool, error) {
 	if sent == 0 || l.twice {
-		return sent > 0, nil
+		return sent == 0, nil
 	}
 	differs := append([]string{"false"}, l.differences()...)
 	equal := " where " + l.sameKey() + " and not (" + strings.Join(differs, " or ") + ")"
@@ -56,13 +56,16 @@ func (l *load) dropEqual(ctx context.Context, sent int64) (left bool, err error)
 	sample := none.run(ctx, l.conn, "select count(s.n), count(*) from (select * from pg_temp."+l.staging+" where n % "+strconv.Itoa(step)+
 		" = 0) o left join lateral (select o.n from "+l.SQL()+" t, (select o.*) s"+equal+") s on true").Read()
 	if sample.Err != nil {
-		return true, sample.Err
+		return false, sample.Err
 	}
-	if 2*binary.BigEndian.Uint64(sample.Rows[0][0]) < binary.BigEndian.Uint64(sample.Rows[0][1]) {
-		return true, nil
+	if binary.BigEndian.Uint64(sample.Rows[0][0]) < binary.BigEndian.Uint64(sample.Rows[0][1]) {
+		return false, nil
 	}
-	result := none.run(ctx, l.conn, "delete from pg_temp."+l.staging+" s using "+l.SQL()+" t"+equal).Read()
-	return result.CommandTag.RowsAffected() < sent, result.Err
+	all := none.run(ctx, l.conn, "select count(*) from pg_temp."+l.staging+" s, "+l.SQL()+" t"+equal).Read()
+	if all.Err != nil {
+		return false, all.Err
+	}
+	return int64(binary.BigEndian.Uint64(all.Rows[0][0])) == sent, nil
 }
 
 // hasRange tells whether the chunk's keys have bounds that we can tell: the

@@ -70,6 +70,8 @@ type object struct {
 	// crowded: a bulk load met rows with its keys, so that further ones do not
 	// try to copy straight into the table. Guarded by mu.
 	crowded bool
+	// differ: few of those rows were as they would be written.
+	differ bool
 }
 
 var (
