@@ -18,6 +18,9 @@ const (
 	partitionRows = 100_000
 	// maxPartitions bounds the partitions of one system.
 	maxPartitions = 48
+	// maxStreamed bounds what the partitions of a stateless run go through: a
+	// step of one of them is six events of the run's history at most.
+	maxStreamed = 150
 	// wholeRows is how many records of one system are decided all at once.
 	wholeRows = 8_000
 	// groupRows is about how many records of one system a group has. A group is
@@ -160,6 +163,22 @@ func (l *lookout) anew() bool {
 	return newcomer && settled && !l.request.Settle
 }
 
+// partitions bounds into how many a system is cut. Those of a stateless run go
+// through extract and resolve once, and through transform and load for each
+// target.
+func (l *lookout) partitions(stateless bool) int64 {
+	if !stateless {
+		return maxPartitions
+	}
+	targets := int64(0)
+	for _, system := range l.session.Systems {
+		if system.Mapping.Receives {
+			targets++
+		}
+	}
+	return max(maxStreamed/(2+2*targets), 1)
+}
+
 // window says what there is to read in one system; nothing, if it is away.
 func (l *lookout) window(ctx context.Context, i int, stateless bool) (Window, error) {
 	system := l.session.Systems[i]
@@ -174,7 +193,7 @@ func (l *lookout) window(ctx context.Context, i int, stateless bool) (Window, er
 		if stateless {
 			window.Filter = pushDown(system.Mapping, system.Object)
 		}
-		err = detectSystem(ctx, system, state, l.request.Full, l.now, &window)
+		err = detectSystem(ctx, system, state, l.request.Full, l.now, l.partitions(stateless), &window)
 		if err != nil && (!l.tolerant || !isDown(err)) {
 			return window, err
 		}
@@ -224,14 +243,16 @@ func otherIdentity(name string) error {
 	}
 }
 
-func detectSystem(ctx context.Context, system *OpenSystem, state ledger.SystemState, full bool, now time.Time, window *Window) error {
+func detectSystem(ctx context.Context, system *OpenSystem, state ledger.SystemState, full bool, now time.Time,
+	partitions int64, window *Window,
+) error {
 	source, err := system.Source()
 	if err != nil {
 		return err
 	}
 	ask := connectors.Ask{
 		Mode: chooseMode(system), Columns: system.Mapping.Columns, Since: state.Position,
-		PartitionRows: max(partitionRows, system.Description.Rows/maxPartitions+1),
+		PartitionRows: max(partitionRows, system.Description.Rows/partitions+1),
 	}
 	if ask.Mode != connectors.ModeSnapshot && ask.Mode != connectors.ModeCursor {
 		window.Filter = "" // what a log or triggers report is not filtered

@@ -82,6 +82,10 @@ func targetName(pass Pass, system, target int, part string) string {
 	return partName(pass, system, part, fmt.Sprintf("for-%d", target))
 }
 
+func rejectsName(pass Pass, system, target int, part string) string {
+	return partName(pass, system, part, fmt.Sprintf("rejects-%d", target))
+}
+
 // lost gives what the stage complains about its kind: an object that is gone or
 // damaged sends the workflow back to extract.
 func lost(err error) error {

@@ -53,12 +53,29 @@ func (f *Finish) finish(ctx context.Context, in FinishInput) (Result, error) {
 	if err := f.outcome(ctx, in, &result); err != nil {
 		return result, err
 	}
+	if in.Stateless && in.Failed == "" && allComplete(in.Windows) {
+		if err := f.Ledger.ReleaseUnheld(ctx, in.Pass.fence()); err != nil {
+			return result, err
+		}
+	}
 	f.Sessions.at(PointClosing)
 	if err := f.close(ctx, in, result); err != nil {
 		return result, err
 	}
 	f.Sessions.at(PointClosed)
 	return result, nil
+}
+
+// allComplete: everything that any system has was read.
+func allComplete(windows []Window) bool {
+	complete := false
+	for _, w := range windows {
+		if w.Down != "" || (w.Mode != "" && !w.Complete) {
+			return false
+		}
+		complete = complete || w.Complete
+	}
+	return complete
 }
 
 // early closes a run that failed in its first step, perhaps before it had an
@@ -99,6 +116,15 @@ func (f *Finish) counts(ctx context.Context, in FinishInput, result *Result) err
 	// What changed and is not yet everywhere counts as owed.
 	result.Counts.Owed = min(owed, result.Counts.Applied)
 	result.Counts.Applied -= result.Counts.Owed
+	if !in.Stateless { // there the tally has them
+		refused := int64(0)
+		for _, l := range in.Loaded {
+			refused = max(refused, l.Quarantined)
+		}
+		refused = min(refused, result.Counts.Applied)
+		result.Counts.Quarantined += refused
+		result.Counts.Applied -= refused
+	}
 	return nil
 }
 
@@ -132,6 +158,9 @@ func (f *Finish) outcome(ctx context.Context, in FinishInput, result *Result) er
 			waits = append(waits, w.System+" is "+w.Down)
 		case w.Down != "" || l.Down != "":
 			waits = append(waits, w.System+" is down")
+		}
+		if l.Quarantined > 0 {
+			waits = append(waits, fmt.Sprintf("%d records refused by %s", l.Quarantined, w.System))
 		}
 		if l.Left > 0 {
 			waits = append(waits, fmt.Sprintf("%d writes to %s left", l.Left, w.System))

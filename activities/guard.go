@@ -40,8 +40,12 @@ func (g *Guard) guard(ctx context.Context, in GuardInput) (Guarded, error) {
 	if err != nil {
 		return Guarded{}, err
 	}
+	defer beating(ctx)()
 	owed, err := g.Ledger.OwedCount(ctx, session.Scope)
 	if err != nil {
+		return Guarded{}, err
+	}
+	if err := g.unguarded(ctx, session, &in); err != nil {
 		return Guarded{}, err
 	}
 	found, err := g.exceeded(ctx, session, in, owed)

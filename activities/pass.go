@@ -122,8 +122,10 @@ type TransformInput struct {
 	Ref       string `json:"ref"`
 	Stateless bool   `json:"stateless,omitempty"`
 	First     bool   `json:"first,omitempty"`
-	// Target is the receiving system of a stateless run.
-	Target int `json:"target,omitempty"`
+	// Target is the receiving system of a stateless run; Complete says that the
+	// run lists everything that the source has.
+	Target   int  `json:"target,omitempty"`
+	Complete bool `json:"complete,omitempty"`
 }
 
 // Transformed counts one partition's records.
@@ -134,8 +136,10 @@ type Transformed struct {
 	// whether the serial group did.
 	Groups uint64 `json:"groups,omitempty"`
 	Serial bool   `json:"serial,omitempty"`
-	// Ref is the target's batches of a stateless run.
-	Ref string `json:"ref,omitempty"`
+	// Ref is the target's batches of a stateless run, and Rejects the rows that
+	// could not be mapped, or can be again; "" if there are none.
+	Ref     string `json:"ref,omitempty"`
+	Rejects string `json:"rejects,omitempty"`
 }
 
 // SerialGroup is the group of the records whose match is new or has changed
@@ -153,6 +157,11 @@ type ResolveInput struct {
 	Windows []Window `json:"windows"`
 	// Parts are the partitions that have records of this group.
 	Parts []Part `json:"parts,omitempty"`
+	// Stateless: nothing is decided; System names the source, and Rejects the
+	// rows of one of its partitions that are to be held or released.
+	Stateless bool     `json:"stateless,omitempty"`
+	System    string   `json:"system,omitempty"`
+	Rejects   []string `json:"rejects,omitempty"`
 }
 
 // mark names the group among the run's marks.
@@ -204,6 +213,12 @@ func (r *Resolved) Add(o Resolved) {
 	r.Fetched += o.Fetched
 }
 
+// Recount forgets how the records ended, because they are read once more, but
+// for those of settled. It keeps what the guard has to know of what is committed.
+func (r *Resolved) Recount(settled Resolved) {
+	r.Tally, r.Fetched = settled.Tally, settled.Fetched
+}
+
 // AddTally sums two tallies.
 func AddTally(a, b reconcile.Tally) reconcile.Tally {
 	return reconcile.Tally{
@@ -240,8 +255,9 @@ type LoadInput struct {
 	System int    `json:"system"`
 	Phase  string `json:"phase"`
 	// Ref and Source are a stateless run's batches and where they come from.
-	Ref    string `json:"ref,omitempty"`
-	Source int    `json:"source,omitempty"`
+	Ref      string `json:"ref,omitempty"`
+	Source   int    `json:"source,omitempty"`
+	Complete bool   `json:"complete,omitempty"`
 }
 
 // Loaded counts what was written to one system.
@@ -287,6 +303,8 @@ type FinishInput struct {
 	Started record.Timestamp `json:"started"`
 	Ended   record.Timestamp `json:"ended"`
 	URL     string           `json:"url,omitempty"`
+	// Stateless: the run kept no links.
+	Stateless bool `json:"stateless,omitempty"`
 	// Failed closes the run as failed, with this reason.
 	Failed string `json:"failed,omitempty"`
 }

@@ -25,7 +25,15 @@ const KindStageMissing = "stage_missing"
 
 // Run resolves.
 func (r *Resolve) Run(ctx context.Context, in ResolveInput) (Resolved, error) {
-	out, err := r.resolve(ctx, in)
+	var (
+		out Resolved
+		err error
+	)
+	if in.Stateless {
+		out, err = r.hold(ctx, in)
+	} else {
+		out, err = r.resolve(ctx, in)
+	}
 	return out, asTemporal(err)
 }
 

@@ -53,7 +53,7 @@ func step(ctx workflow.Context, name, summary string) workflow.Context {
 		options.StartToCloseTimeout = detectTimeout
 		options.HeartbeatTimeout = 0
 		options.RetryPolicy = retries(detectAttempts)
-	case activities.ActGuard, activities.ActFinish, activities.ActReview, activities.ActDecide:
+	case activities.ActFinish, activities.ActReview, activities.ActDecide:
 		options.StartToCloseTimeout = ledgerTimeout
 		options.HeartbeatTimeout = 0
 	case activities.ActAsk:
@@ -61,6 +61,16 @@ func step(ctx workflow.Context, name, summary string) workflow.Context {
 		options.StartToCloseTimeout = 24 * time.Hour
 	}
 	return workflow.WithActivityOptions(ctx, options)
+}
+
+// localStep gives the context for a step that is a look into the ledger: it
+// runs where the workflow runs, and is one event of its history.
+func localStep(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: ledgerTimeout,
+		RetryPolicy:         retries(stepAttempts),
+		Summary:             clip(summary, maxSummary),
+	})
 }
 
 // Temporal refuses longer summaries and details.

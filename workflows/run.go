@@ -1,9 +1,7 @@
 package workflows
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/temporal"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/syncline-dev/syncline/activities"
 	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/reconcile"
 	"github.com/syncline-dev/syncline/internal/record"
 )
 
@@ -49,10 +48,14 @@ type run struct {
 	started  record.Timestamp
 	parts    []transformedPart
 	resolved activities.Resolved
-	stopped  activities.Guarded
-	loaded   map[string]activities.Loaded
-	read     map[string]int64
-	lines    []string
+	// settled is the part of it that came from decisions and deadlines, decided
+	// that of this attempt's groups, and early that of earlier attempts' groups.
+	settled        activities.Resolved
+	decided, early reconcile.Tally
+	stopped        activities.Guarded
+	loaded         map[string]activities.Loaded
+	read           map[string]int64
+	lines          []string
 	// now, transformed and groupsDone are for whoever asks how far it is.
 	now         string
 	transformed int64
@@ -73,10 +76,7 @@ func (r *run) pass(ctx workflow.Context) error {
 	if r.detected.Stateless {
 		return r.stream(ctx)
 	}
-	if err := r.extractAndTransform(ctx); err != nil {
-		return err
-	}
-	if err := r.resolve(ctx); err != nil {
+	if err := r.readAndResolve(ctx); err != nil {
 		return err
 	}
 	if err := r.guard(ctx); err != nil || r.stopped.Stopped != "" {
@@ -123,7 +123,13 @@ func (r *run) extractAndTransform(ctx workflow.Context) error {
 	return nil
 }
 
+// partition brings one partition into the stage, in the form in which it is
+// resolved. What the stage loses on the way is extracted again.
 func (r *run) partition(ctx workflow.Context, w activities.Window, part connectors.Partition) error {
+	return again(func(int) error { return r.readPartition(ctx, w, part) })
+}
+
+func (r *run) readPartition(ctx workflow.Context, w activities.Window, part connectors.Partition) error {
 	var extracted activities.Extracted
 	what := fmt.Sprintf("%s, partition %s", w.System, part.ID)
 	err := workflow.ExecuteActivity(step(ctx, activities.StepExtract, what), activities.StepExtract,
@@ -135,7 +141,8 @@ func (r *run) partition(ctx workflow.Context, w activities.Window, part connecto
 	what = fmt.Sprintf("%s, partition %s: %d records", w.System, part.ID, extracted.Rows)
 	err = workflow.ExecuteActivity(step(ctx, activities.StepTransform, what), activities.StepTransform,
 		activities.TransformInput{
-			Pass: r.detected.Pass, System: w.Index, Partition: part.ID, Ref: extracted.Ref, First: w.First,
+			Pass: r.detected.Pass, System: w.Index, Partition: part.ID, Ref: extracted.Ref,
+			First: w.First && r.detected.Pass.Attempt == 0,
 		}).Get(ctx, &transformed)
 	if err != nil {
 		return err
@@ -149,58 +156,6 @@ func (r *run) partition(ctx workflow.Context, w activities.Window, part connecto
 	return nil
 }
 
-// partsOf lists the partitions that have records of a group, in an order that
-// does not depend on which was ready first.
-func (r *run) partsOf(group int) []activities.Part {
-	var parts []activities.Part
-	for _, p := range r.parts {
-		if (group == activities.SerialGroup && p.serial) || (group >= 0 && p.groups&(1<<group) != 0) {
-			parts = append(parts, p.part)
-		}
-	}
-	slices.SortFunc(parts, func(a, b activities.Part) int {
-		return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.ID, b.ID))
-	})
-	return parts
-}
-
-// resolve settles what waits, then the serial group, then all other groups: an
-// identity that moved is settled before anyone looks for it. They take turns,
-// because each of them decides and writes side by side as it is.
-func (r *run) resolve(ctx workflow.Context) error {
-	windows := withoutPartitions(r.detected.Windows)
-	group := func(ctx workflow.Context, n int, what string) error {
-		var resolved activities.Resolved
-		err := workflow.ExecuteActivity(step(ctx, activities.StepResolve, what), activities.StepResolve,
-			activities.ResolveInput{Pass: r.detected.Pass, Group: n, Windows: windows, Parts: r.partsOf(n)}).Get(ctx, &resolved)
-		if err == nil {
-			r.resolved.Add(resolved)
-			r.groupsDone++
-		}
-		return err
-	}
-	if err := group(ctx, activities.SettleGroup, "decisions and deadlines that are due"); err != nil {
-		return err
-	}
-	if r.request.Settle {
-		return nil
-	}
-	if len(r.partsOf(activities.SerialGroup)) > 0 {
-		if err := group(ctx, activities.SerialGroup, "records whose identity is new or moved"); err != nil {
-			return err
-		}
-	}
-	for n := range r.detected.Pass.Groups {
-		if err := group(ctx, n, fmt.Sprintf("group %d of %d", n+1, r.detected.Pass.Groups)); err != nil {
-			return err
-		}
-	}
-	t := r.resolved.Tally
-	r.say(ctx, "resolve", fmt.Sprintf("%d read, %d changed, %d unchanged, %d conflicts, %d quarantined, %d ignored",
-		t.Read, t.Applied+t.Owed, t.Unchanged, t.Conflicts, t.Quarantined, t.Ignored))
-	return nil
-}
-
 func (r *run) guard(ctx workflow.Context) error {
 	err := workflow.ExecuteActivity(step(ctx, activities.ActGuard, "limits, before anything is written"),
 		activities.ActGuard, activities.GuardInput{Pass: r.detected.Pass, Resolved: r.resolved}).Get(ctx, &r.stopped)
@@ -210,62 +165,6 @@ func (r *run) guard(ctx workflow.Context) error {
 	return err
 }
 
-// load pays every system what it is owed, one system after the other: an
-// acknowledgement is of a whole link, so two systems must not be acknowledged
-// at once.
-func (r *run) load(ctx workflow.Context, phase string) error {
-	for _, target := range r.detected.Targets {
-		if r.isDown(target) {
-			continue
-		}
-		var loaded activities.Loaded
-		err := workflow.ExecuteActivity(step(ctx, activities.StepLoad, target+", "+phase+"s"), activities.StepLoad,
-			activities.LoadInput{Pass: r.detected.Pass, System: r.indexOf(target), Phase: phase}).Get(ctx, &loaded)
-		r.addLoaded(target, loaded)
-		if err != nil {
-			return err
-		}
-		if loaded.Down != "" {
-			r.say(ctx, "load", fmt.Sprintf("%s is down and stays owed: %s", target, loaded.Down))
-		}
-	}
-	if phase == activities.PhaseDelete {
-		for _, target := range r.detected.Targets {
-			if r.isDown(target) {
-				continue
-			}
-			l := r.loaded[target]
-			r.say(ctx, "load", fmt.Sprintf("%s: %d created, %d updated, %d deleted", target, l.Created, l.Updated, l.Deleted))
-		}
-	}
-	return nil
-}
-
-// isDown: the system was down from the start, or could not be written.
-func (r *run) isDown(system string) bool {
-	for _, w := range r.detected.Windows {
-		if w.System == system && w.Down != "" {
-			return true
-		}
-	}
-	return r.loaded[system].Down != ""
-}
-
-func (r *run) indexOf(system string) int {
-	for _, w := range r.detected.Windows {
-		if w.System == system {
-			return w.Index
-		}
-	}
-	return -1
-}
-
-func (r *run) addLoaded(system string, l activities.Loaded) {
-	sum := r.loaded[system]
-	sum.Add(l)
-	r.loaded[system] = sum
-}
-
 // close records how the run ended, also when it was cancelled meanwhile.
 func (r *run) close(ctx workflow.Context, failure error) (activities.Result, error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
@@ -273,7 +172,7 @@ func (r *run) close(ctx workflow.Context, failure error) (activities.Result, err
 	input := activities.FinishInput{
 		Pass: r.detected.Pass, Trigger: r.request.Trigger, Windows: withoutPartitions(r.detected.Windows),
 		Tally: r.resolved.Tally, Resolved: r.resolved, Loaded: r.loaded, Read: r.read, Stopped: r.stopped,
-		Started: r.started, Ended: record.NewTimestamp(workflow.Now(ctx)), URL: r.request.URL,
+		Stateless: r.detected.Stateless, Started: r.started, Ended: record.NewTimestamp(workflow.Now(ctx)), URL: r.request.URL,
 	}
 	input.Pass.Sync, input.Pass.Run = r.request.Sync, r.request.Run
 	if failure != nil {
