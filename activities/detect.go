@@ -193,7 +193,7 @@ func (l *lookout) window(ctx context.Context, i int, stateless bool) (Window, er
 		if stateless {
 			window.Filter = pushDown(system.Mapping, system.Object)
 		}
-		err = detectSystem(ctx, system, state, l.request.Full, l.now, l.partitions(stateless), &window)
+		err = l.detectSystem(ctx, system, state, stateless, &window)
 		if err != nil && (!l.tolerant || !isDown(err)) {
 			return window, err
 		}
@@ -243,22 +243,20 @@ func otherIdentity(name string) error {
 	}
 }
 
-func detectSystem(ctx context.Context, system *OpenSystem, state ledger.SystemState, full bool, now time.Time,
-	partitions int64, window *Window,
-) error {
+func (l *lookout) detectSystem(ctx context.Context, system *OpenSystem, state ledger.SystemState, stateless bool, window *Window) error {
 	source, err := system.Source()
 	if err != nil {
 		return err
 	}
 	ask := connectors.Ask{
 		Mode: chooseMode(system), Columns: system.Mapping.Columns, Since: state.Position,
-		PartitionRows: max(partitionRows, system.Description.Rows/partitions+1),
+		PartitionRows: max(partitionRows, system.Description.Rows/l.partitions(stateless)+1), Bare: stateless,
 	}
 	if ask.Mode != connectors.ModeSnapshot && ask.Mode != connectors.ModeCursor {
 		window.Filter = "" // what a log or triggers report is not filtered
 	}
 	ask.Where = window.Filter
-	ask.Full = full || !state.Listed || state.Behind || sweepDue(system, state, ask.Mode, now)
+	ask.Full = l.request.Full || !state.Listed || state.Behind || sweepDue(system, state, ask.Mode, l.now)
 	found, err := source.Detect(ctx, ask)
 	if err != nil {
 		return connectors.Wrap(connectors.Transient, "detect changes in "+window.System, err)

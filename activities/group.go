@@ -115,7 +115,7 @@ func (r *Resolve) decide(ctx context.Context, s *settler, in ResolveInput, recor
 // unless drops an error that only says that nobody waits for the work any more.
 func unless(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // see above
 	}
 	return err
 }

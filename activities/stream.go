@@ -16,7 +16,7 @@ import (
 // never copied. Rows that cannot be mapped are staged beside, with the reason.
 func (t *Transform) forTarget(ctx context.Context, session *Session, in TransformInput, raw *stage.Reader) (Transformed, error) {
 	source, target := session.Systems[in.System], session.Systems[in.Target]
-	writer, err := t.Stage.Create(ctx, targetName(in.Pass, in.System, in.Target, in.Partition))
+	writer, err := t.Stage.Create(ctx, targetName(in.Pass, in.System, in.Target, in.Partition), stage.Passing)
 	if err != nil {
 		return Transformed{}, connectors.Wrap(connectors.Transient, "write the stage", err)
 	}

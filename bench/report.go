@@ -26,9 +26,9 @@ type report struct {
 	Ours     spread  `json:"ours_seconds"`
 	Theirs   *spread `json:"control_seconds,omitempty"`
 	// The worst of all rounds.
-	PeakRSS       int64      `json:"peak_rss_bytes"`
-	CPUSeconds    float64    `json:"cpu_seconds"`
-	ServerCPU     float64    `json:"server_cpu_seconds"`
+	PeakRSS    int64   `json:"peak_rss_bytes"`
+	CPUSeconds float64 `json:"cpu_seconds"`
+	ServerCPU  float64 `json:"server_cpu_seconds"`
 	// ControlCPU is the processor seconds of the databases in a turn of the control.
 	ControlCPU    float64    `json:"control_server_cpu_seconds,omitempty"`
 	HistoryEvents int64      `json:"history_events"`
@@ -36,7 +36,7 @@ type report struct {
 	Rounds        []measured `json:"rounds"`
 	ControlRounds []float64  `json:"control_rounds,omitempty"`
 	controlCPU    []float64
-	Machine       machine    `json:"machine"`
+	Machine       machine `json:"machine"`
 }
 
 // spread is a median with its least and most.

@@ -152,6 +152,8 @@ type Ask struct {
 	Where string
 	// PartitionRows is about how many rows a partition should have.
 	PartitionRows int64
+	// Bare: nobody needs the rows' condition tokens.
+	Bare bool
 }
 
 // Window is what there is to read.

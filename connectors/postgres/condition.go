@@ -6,13 +6,13 @@ import (
 	"github.com/syncline-dev/syncline/connectors"
 )
 
-// selectList is the columns in their wire form, and the token.
-func (t *table) selectList(columns []*column, alias string) string {
+// selectList is the columns in their wire form, and the token if wanted.
+func selectList(columns []*column, alias string, token bool) string {
 	parts := make([]string, 0, len(columns)+1)
 	for _, c := range columns {
 		parts = append(parts, c.readSQL(alias))
 	}
-	if t.token {
+	if token {
 		parts = append(parts, alias+".xmin")
 	}
 	return strings.Join(parts, ", ")

@@ -230,7 +230,7 @@ func (c *candidate) over(now moment) bool {
 
 // delta cuts what is new since a position into partitions.
 func (o *object) delta(ctx context.Context, conn *pgconn.PgConn, t *table, ask connectors.Ask, since *cursorPosition, now moment) ([]connectors.Partition, int64, error) {
-	common := spec{Where: ask.Where, Above: &above{Column: o.config.Modified, Low: since.Low, Cursor: since.Cursor}}
+	common := spec{Where: ask.Where, Bare: ask.Bare, Above: &above{Column: o.config.Modified, Low: since.Low, Cursor: since.Cursor}}
 	if now.xmax-since.Xmin < maxAge {
 		common.Above.Xmin = strconv.FormatUint(since.Xmin&math.MaxUint32, 10)
 	}

@@ -90,7 +90,7 @@ func (f *fetch) ask(keys []record.Key) {
 // row, only its number comes.
 func (f *fetch) read(ctx context.Context, conn *pgconn.PgConn) error {
 	present := "t." + quote(f.key[0].field.Name) + " is not null"
-	sql := "select s.n, " + present + ", " + f.table.selectList(f.columns, "t") +
+	sql := "select s.n, " + present + ", " + selectList(f.columns, "t", f.table.token) +
 		" from " + f.set.sql() + " left join " + f.table.SQL() + " t on " + keyJoin(f.key) + " order by s.n"
 	result := f.set.run(ctx, conn, sql)
 	last := -1
@@ -170,7 +170,7 @@ func (o *object) Find(ctx context.Context, columns, by []string, tuples [][]reco
 		return rows.flush(), nil
 	}
 	err = o.with(ctx, doing, func(conn *pgconn.PgConn) error {
-		result := set.run(ctx, conn, "select "+t.selectList(picked, "t")+" from "+t.SQL()+
+		result := set.run(ctx, conn, "select "+selectList(picked, "t", t.token)+" from "+t.SQL()+
 			" t where exists (select from "+set.sql()+" where "+keyJoin(match)+")")
 		for result.NextRow() {
 			values := result.Values()

@@ -28,6 +28,8 @@ type spec struct {
 	Above *above `json:"above,omitempty"`
 	// Where is the filter pushed down.
 	Where string `json:"where,omitempty"`
+	// Bare: rows without tokens.
+	Bare bool `json:"bare,omitempty"`
 }
 
 // above bounds what is new since a position in cursor mode.
@@ -89,7 +91,8 @@ func (o *object) Read(ctx context.Context, part connectors.Partition, emit func(
 	if err != nil {
 		return classify(doing, err)
 	}
-	sql := "select " + t.selectList(columns, "t") + " from " + t.SQL() + " t" + where
+	token := t.token && !s.Bare
+	sql := "select " + selectList(columns, "t", token) + " from " + t.SQL() + " t" + where
 	release := useSnapshot(t.identity, s.Snapshot)
 	err = o.with(ctx, doing, func(conn *pgconn.PgConn) error {
 		if err := beginReading(ctx, conn, s.Snapshot); err != nil {
@@ -98,7 +101,7 @@ func (o *object) Read(ctx context.Context, part connectors.Partition, emit func(
 		if err := t.unchanged(ctx, conn, columns, sql); err != nil {
 			return errors.Join(err, exec(ctx, conn, "rollback"))
 		}
-		sink := newCopyReader(newRowReader(columns, t.token, o.checkText), emit)
+		sink := newCopyReader(newRowReader(columns, token, o.checkText), emit)
 		if _, err := conn.CopyTo(ctx, sink, "copy ("+sql+") to stdout (format binary)"); err != nil {
 			if sink.err != nil {
 				return sink.err

@@ -49,7 +49,7 @@ func (o *object) partitions(ctx context.Context, conn *pgconn.PgConn, t *table, 
 	if err != nil {
 		return nil, err
 	}
-	common := spec{Where: ask.Where}
+	common := spec{Where: ask.Where, Bare: ask.Bare}
 	var shared *held
 	if len(cuts) > 0 {
 		common.By = by

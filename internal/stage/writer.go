@@ -36,13 +36,21 @@ type Writer struct {
 	bytes  int64
 	rows   int64
 	done   bool
+	plain  bool // batches are not compressed
 	// fault is what the store said first: the Arrow writer keeps its text alone.
 	fault error
 }
 
+// Option is a way of writing an object.
+type Option func(*Stage, *Writer)
+
+// Passing is for an object that is read once and at once: on a near disk its
+// batches are not compressed, which would cost more than it saves.
+func Passing(s *Stage, w *Writer) { w.plain = !s.shared }
+
 // Create starts an object. Nobody sees it before Commit; ctx must live until
 // then.
-func (s *Stage) Create(ctx context.Context, name string) (*Writer, error) {
+func (s *Stage) Create(ctx context.Context, name string, options ...Option) (*Writer, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -53,6 +61,9 @@ func (s *Stage) Create(ctx context.Context, name string) (*Writer, error) {
 		return nil, fmt.Errorf("create stage object %s: %w", name, err)
 	}
 	w := &Writer{name: name, cancel: cancel, blob: bw}
+	for _, option := range options {
+		option(s, w)
+	}
 	w.buffer = bufio.NewWriterSize(countingWriter{w}, bufferSize)
 	return w, nil
 }
@@ -98,7 +109,11 @@ func (w *Writer) Write(batch *record.Batch) error {
 
 func (w *Writer) start(schema *record.Schema) {
 	w.schema = schema
-	w.ipc = ipc.NewWriter(w.buffer, ipc.WithSchema(record.ArrowSchema(schema)), ipc.WithLZ4())
+	options := []ipc.Option{ipc.WithSchema(record.ArrowSchema(schema))}
+	if !w.plain {
+		options = append(options, ipc.WithLZ4())
+	}
+	w.ipc = ipc.NewWriter(w.buffer, options...)
 }
 
 // Commit ends the object and makes it visible. An object without batches is
