@@ -71,7 +71,11 @@ func (s *Store) once(ctx context.Context, db *sqlx.DB, options *sql.TxOptions, f
 	}
 	t := &tx{Tx: inner, postgres: s.postgres, prepared: map[string]*sql.Stmt{}}
 	if err := f(t); err != nil {
-		return errors.Join(err, ended(inner.Rollback()))
+		undone := ended(inner.Rollback())
+		if full(err) {
+			return err // SQLite has rolled back by itself, and complains of being asked
+		}
+		return errors.Join(err, undone)
 	}
 	return inner.Commit()
 }
