@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/jmoiron/sqlx"
@@ -87,7 +88,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	}
 	write.SetMaxOpenConns(1)
 	// The file and its mode must be there before readers open it.
-	if err := write.PingContext(ctx); err != nil {
+	if err := firstUse(ctx, write); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
 	read, err := sqlx.Open("sqlite", sqliteName(path, "deferred", readerCacheKB)+"&_pragma=query_only(1)")
@@ -98,6 +99,24 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	read.SetMaxIdleConns(readers)
 	return &Store{write: write, read: read}, nil
 }
+
+// firstUse makes the file. Of processes that make it at once, all but one are
+// refused the change of its mode without waiting for it, and try again.
+func firstUse(ctx context.Context, db *sqlx.DB) error {
+	for end := time.Now().Add(firstUsePatience); ; {
+		err := db.PingContext(ctx)
+		if !busy(err) || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+const firstUsePatience = 15 * time.Second
 
 // sqliteName is the driver's name of a database: durable in a power cut
 // (synchronous FULL), readers beside one writer (WAL).
