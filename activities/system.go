@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"github.com/syncline-dev/syncline/connectors"
 	"github.com/syncline-dev/syncline/internal/record"
@@ -64,11 +65,19 @@ func (s *Sessions) OpenObject(ctx context.Context, def *mappings.Definition, sys
 	if err != nil {
 		return nil, connectors.Wrap(connectors.Transient, "open "+name, err)
 	}
+	object = connectors.WithRetry(object, passing)
 	if s.Wrap != nil {
 		object = s.Wrap(object)
 	}
 	return object, nil
 }
+
+// passing rides out a dropped connection or a deadlock where it happened: some
+// fractions of a second. What takes longer is for the step's own retries, where
+// waiting is visible and holds nothing.
+//
+//nolint:gochecknoglobals // a constant
+var passing = connectors.RetryPolicy{Attempts: 3, First: 100 * time.Millisecond, Most: time.Second, MostAfter: 5 * time.Second}
 
 // Describe asks one system of a definition what it looks like.
 func (s *Sessions) Describe(ctx context.Context, def *mappings.Definition, system *mappings.System) (connectors.Description, error) {
