@@ -17,6 +17,7 @@ const openVariable = "SYNCLINE_TEST_OPEN_LEDGER"
 
 // The test binary opens a ledger and ends, when it is told to.
 func TestOpenOnce(t *testing.T) {
+	t.Parallel()
 	path := os.Getenv(openVariable)
 	if path == "" {
 		path = filepath.Join(t.TempDir(), "ledger.db")
