@@ -39,6 +39,17 @@ conflicts: {DEADLINE}
 first_sync: {prefer: {system_wins: crm}, only_here: create}
 `
 
+const recordStateless = `
+sync: people
+systems:
+  crm:     {connector: sqlite, path: ./crm.db, object: contacts, role: source}
+  billing: {connector: sqlite, path: ./billing.db, object: customers, role: target}
+match: id
+same: [id, email, name]
+fields:
+  plan: {type: string(5), crm: plan, billing: plan}
+`
+
 // TestRecordHistories records what the replay test replays, from real runs in
 // a real engine. It works only when asked (SYNCLINE_RECORD=1): histories are
 // recorded anew when a workflow changes in a way that open runs may see, and
@@ -56,6 +67,11 @@ func TestRecordHistories(t *testing.T) {
 		"decided_by_update":    recordDecidedByUpdate,
 		"deadline_passed":      func(_ *testing.T, r *recorder) { r.conflict(); r.ended() },
 		"continued_as_new":     recordContinuedAsNew,
+		"system_down":          recordSystemDown,
+		"stage_lost":           recordStageLost,
+		"paused":               recordPaused,
+		"stateless":            func(_ *testing.T, r *recorder) { r.run("people") },
+		"stateless_rejects":    recordRejects,
 	} {
 		t.Run(moment, func(t *testing.T) {
 			r := newRecorder(t, moment)
@@ -78,7 +94,11 @@ func newRecorder(t *testing.T, moment string) *recorder {
 	if moment == "continued_as_new" {
 		long = 60
 	}
-	s := newSiteWith(t, strings.ReplaceAll(recordDefinition, "DEADLINE", deadline), engine.Options{LongHistory: long})
+	definition := strings.ReplaceAll(recordDefinition, "DEADLINE", deadline)
+	if strings.HasPrefix(moment, "stateless") {
+		definition = recordStateless
+	}
+	s := newSiteWith(t, definition, engine.Options{LongHistory: long})
 	s.sqlite("crm.db", `CREATE TABLE contacts (id INTEGER PRIMARY KEY, email TEXT, name TEXT, plan TEXT)`,
 		`INSERT INTO contacts (email, name, plan) VALUES ('a@example.com', 'Ann', 'free'), ('b@example.com', 'Bob', 'free')`)
 	s.sqlite("billing.db", `CREATE TABLE customers (id INTEGER PRIMARY KEY, email TEXT, name TEXT, plan TEXT)`,
@@ -154,6 +174,49 @@ func recordRetries(_ *testing.T, r *recorder) {
 		return flaky{o.(connectors.Sink), o.(connectors.Source), &failures}
 	}
 	r.run("people")
+}
+
+// recordSystemDown leaves billing owed: it cannot be written.
+func recordSystemDown(t *testing.T, r *recorder) {
+	t.Helper()
+	r.house.Sessions.Wrap = func(o connectors.Object) connectors.Object {
+		return sick{o.(connectors.Sink), o.(connectors.Source), func(method string) error {
+			if method == "apply" {
+				return connectors.Errorf(connectors.Transient, "the connection was closed")
+			}
+			return nil
+		}}
+	}
+	require.Contains(t, r.run("people").Reason, "billing is down")
+	r.house.Sessions.Wrap = nil
+	r.run("people")
+}
+
+// recordStageLost loses what was transformed before it is resolved.
+func recordStageLost(t *testing.T, r *recorder) {
+	t.Helper()
+	lost := r.lose(t, activities.PointTransformed, "group-*.arrow")
+	r.run("people")
+	require.Positive(t, lost.Load())
+}
+
+// recordPaused asks a Sync for a run that a person holds; it stays open for a
+// conflict meanwhile.
+func recordPaused(t *testing.T, r *recorder) {
+	t.Helper()
+	conflict := r.conflict()
+	require.NoError(t, r.house.Ledger.Pause(t.Context(), "people", "", "migration", time.Now()))
+	_, err := worker.Ask(t.Context(), r.engine.Client(), "people", workflows.Ask{Trigger: "manual"})
+	require.ErrorContains(t, err, "migration")
+	require.NoError(t, r.house.Ledger.Resume(t.Context(), "people", ""))
+	require.NoError(t, r.engine.Client().SignalWorkflow(t.Context(), "people", "", workflows.SignalDecide, take(conflict, "billing")))
+	r.ended()
+}
+
+func recordRejects(t *testing.T, r *recorder) {
+	t.Helper()
+	r.sqlite("crm.db", `UPDATE contacts SET plan = 'longer than that' WHERE id = 2`)
+	require.Equal(t, int64(1), r.run("people").Counts.Quarantined)
 }
 
 // flaky does not answer its first two reads.

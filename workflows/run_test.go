@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,9 +26,19 @@ type house struct {
 	finished activities.FinishInput
 	// failOnce fails a step the first time, as a system that is away does.
 	failOnce map[string]bool
+	// loses is how often a step finds that the stage has lost something; down is
+	// the system that cannot be written.
+	loses  map[string]int
+	down   string
+	resume []activities.ResolveInput
 }
 
 func (h *house) did(name string) error {
+	if h.loses[name] > 0 {
+		h.loses[name]--
+		h.order = append(h.order, name+" lost")
+		return temporal.NewNonRetryableApplicationError("gone", activities.KindStageMissing, nil)
+	}
 	if h.failOnce[name] {
 		delete(h.failOnce, name)
 		return errors.New("away for a moment")
@@ -56,12 +67,16 @@ func (h *house) register(env *testsuite.TestWorkflowEnvironment) {
 		case activities.SerialGroup:
 			name = "serial"
 		}
+		h.resume = append(h.resume, in)
 		return activities.Resolved{Tally: reconcile.Tally{Read: 10, Applied: 10}}, h.did(name)
 	})
 	add(activities.ActGuard, func(context.Context, activities.GuardInput) (activities.Guarded, error) {
 		return h.stopped, h.did("guard")
 	})
 	add(activities.StepLoad, func(_ context.Context, in activities.LoadInput) (activities.Loaded, error) {
+		if h.down != "" && h.detected.Windows[in.System].System == h.down {
+			return activities.Loaded{Down: "no answer"}, h.did("load " + h.down + ", which is down")
+		}
 		return activities.Loaded{Created: 1}, h.did("load " + in.Phase)
 	})
 	add(activities.ActFinish, func(_ context.Context, in activities.FinishInput) (activities.Result, error) {
@@ -156,4 +171,63 @@ func TestPassingTroubleIsRetried(t *testing.T) {
 	_, result := runWith(t, h, activities.Request{Sync: "people", Run: "people/run/4"})
 	require.Equal(t, activities.OutcomeDone, result.Outcome)
 	require.Empty(t, h.failOnce, "every failure was met")
+}
+
+func TestPartitionThatTheStageLosesIsExtractedAgain(t *testing.T) {
+	t.Parallel()
+	h := &house{detected: twoSystems(), loses: map[string]int{"transform": 1}}
+	_, result := runWith(t, h, activities.Request{Sync: "people", Run: "people/run/5"})
+	require.Equal(t, activities.OutcomeDone, result.Outcome)
+	require.Equal(t, map[string]int64{"a": 10, "b": 10}, h.finished.Read, "it is counted once")
+	require.Len(t, slices.DeleteFunc(slices.Clone(h.order), func(s string) bool { return s != "extract" }), 3)
+}
+
+// Some groups may be resolved by then: all begins anew, under other names, and
+// every record is counted once. Decisions are not carried out twice.
+func TestRunBeginsAnewWhenTheStageIsLost(t *testing.T) {
+	t.Parallel()
+	h := &house{detected: twoSystems(), loses: map[string]int{"resolve": 1}}
+	_, result := runWith(t, h, activities.Request{Sync: "people", Run: "people/run/6"})
+	require.Equal(t, activities.OutcomeDone, result.Outcome)
+	require.Equal(t, []string{"settle", "serial", "resolve lost"}, h.order[5:8])
+	require.ElementsMatch(t, []string{"extract", "extract", "transform", "transform"}, h.order[8:12])
+	require.Equal(t, []string{"serial", "resolve", "guard"}, h.order[12:15])
+	require.Equal(t, map[string]int64{"a": 10, "b": 10}, h.finished.Read)
+	require.Equal(t, int64(30), h.finished.Tally.Read, "settled, serial and resolved, each once")
+	last := h.resume[len(h.resume)-1]
+	require.Equal(t, 1, last.Pass.Attempt)
+	require.Zero(t, h.resume[0].Pass.Attempt)
+}
+
+func TestStageThatAlwaysLosesFailsTheRun(t *testing.T) {
+	t.Parallel()
+	h := &house{detected: twoSystems(), loses: map[string]int{"resolve": 100}}
+	env, _ := runWith(t, h, activities.Request{Sync: "people", Run: "people/run/7"})
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, env.GetWorkflowError(), &app)
+	require.Equal(t, activities.KindStageMissing, app.Type())
+	require.NotContains(t, h.order, "load write")
+	require.Equal(t, 97, h.loses["resolve"])
+}
+
+func TestSystemThatIsDownIsNeitherReadNorWritten(t *testing.T) {
+	t.Parallel()
+	detected := twoSystems()
+	detected.Windows[0].Down, detected.Windows[0].Partitions = "no answer", nil
+	h := &house{detected: detected}
+	_, result := runWith(t, h, activities.Request{Sync: "people", Run: "people/run/8"})
+	require.Equal(t, activities.OutcomeDone, result.Outcome)
+	require.Equal(t, []string{
+		"detect", "extract", "transform", "settle", "serial", "resolve", "guard", "load write", "load delete", "finish",
+	}, h.order)
+	require.Equal(t, "no answer", h.finished.Windows[0].Down)
+}
+
+func TestSystemThatGoesDownIsNotAskedAgain(t *testing.T) {
+	t.Parallel()
+	h := &house{detected: twoSystems(), down: "a"}
+	runWith(t, h, activities.Request{Sync: "people", Run: "people/run/9"})
+	require.Equal(t, []string{"guard", "load a, which is down", "load write", "load delete", "finish"}, h.order[8:])
+	require.Equal(t, "no answer", h.finished.Loaded["a"].Down)
+	require.Empty(t, h.finished.Loaded["b"].Down)
 }
