@@ -122,8 +122,6 @@ func params(dir string) testscript.Params {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TEMPORAL_CONFIG_FILE", env.WorkDir+"/none.toml")
 			env.Setenv("NO_COLOR", "1")
-			// Where engines agree on who takes which ports.
-			env.Setenv("TMPDIR", os.TempDir())
 			env.Setenv("TZ", "UTC")
 			return nil
 		},

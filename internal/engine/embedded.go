@@ -73,11 +73,11 @@ func start(ctx context.Context, dir string, lock *flock.Flock, o Options) (_ *En
 // listen chooses ports, starts the server and the Web UI on them and notes in the
 // record where they are.
 func (e *embedded) listen(ctx context.Context, o Options, db *config.SQL, r *record) error {
-	defer lockPorts(ctx)()
-	p, err := choosePorts(ctx, o)
+	p, claimed, err := choosePorts(ctx, o)
 	if err != nil {
 		return err
 	}
+	defer claimed.release()
 	if e.server, err = startServer(e.dir, o.Host, p, db, settings(o.LongHistory)); err != nil {
 		return err
 	}

@@ -2,15 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
-	"time"
-
-	"github.com/gofrs/flock"
+	"syscall"
 )
 
 const (
@@ -31,47 +28,70 @@ type ports struct {
 	history, matching, worker int
 }
 
-// choosePorts looks for free ports. The caller holds the ports lock until the server
-// listens.
-func choosePorts(ctx context.Context, o Options) (ports, error) {
-	var p ports
-	var err error
-	taken := map[int]bool{}
-	if p.temporal, err = choose(ctx, o.Host, o.TemporalPort, firstTemporalPort, "--temporal-port", taken); err != nil {
-		return p, err
+// claims keep other engines from choosing the same ports between our choice and the
+// moment when the server listens on them: whoever wants a TCP port first takes the
+// UDP port of that number, which nothing of ours uses. Engines of all users and all
+// folders see it, and a killed process holds none.
+type claims []net.PacketConn
+
+// release gives the claims back once the server listens.
+func (c claims) release() {
+	for _, claim := range c {
+		_ = claim.Close() // it held nothing
+	}
+}
+
+// choosePorts looks for free ports and claims them.
+func choosePorts(ctx context.Context, o Options) (p ports, c claims, err error) {
+	defer func() {
+		if err != nil {
+			c.release()
+			c = nil
+		}
+	}()
+	if p.temporal, err = c.choose(ctx, o.Host, o.TemporalPort, firstTemporalPort, "--temporal-port"); err != nil {
+		return p, c, err
 	}
 	if !o.NoUI {
-		if p.ui, err = choose(ctx, o.Host, o.UIPort, firstUIPort, "--ui-port", taken); err != nil {
-			return p, err
+		if p.ui, err = c.choose(ctx, o.Host, o.UIPort, firstUIPort, "--ui-port"); err != nil {
+			return p, c, err
 		}
 	}
 	for _, inner := range []*int{&p.history, &p.matching, &p.worker} {
 		from := firstInnerPort + rand.IntN(lastInnerPort-firstInnerPort-portsToTry) //nolint:gosec // nobody need be kept from guessing it
-		if *inner, err = choose(ctx, inside, 0, from, "", taken); err != nil {
-			return p, err
+		if *inner, err = c.choose(ctx, inside, 0, from, ""); err != nil {
+			return p, c, err
 		}
 	}
-	return p, nil
+	return p, c, nil
 }
 
 // choose returns the port that was asked for, which must be free, or else the first
-// free one from a number upward, and notes it in taken.
-func choose(ctx context.Context, host string, asked, from int, flag string, taken map[int]bool) (int, error) {
+// free one from a number upward.
+func (c *claims) choose(ctx context.Context, host string, asked, from int, flag string) (int, error) {
 	if asked != 0 {
-		if taken[asked] || !free(ctx, host, asked) {
+		if !c.claim(ctx, host, asked) || !free(ctx, host, asked) {
 			return 0, fmt.Errorf("%w: something else listens on %s; choose another with %s, or leave it out for a free one",
 				ErrPortTaken, net.JoinHostPort(host, strconv.Itoa(asked)), flag)
 		}
-		taken[asked] = true
 		return asked, nil
 	}
 	for port := from; port < from+portsToTry; port++ {
-		if !taken[port] && free(ctx, host, port) {
-			taken[port] = true
+		if free(ctx, host, port) && c.claim(ctx, host, port) && free(ctx, host, port) {
 			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("%w: none of the ports %d to %d on %s is free", ErrPortTaken, from, from+portsToTry-1, host)
+}
+
+// claim reports whether nobody else has claimed the port. Where nothing can be
+// claimed at all, it is true: it is a courtesy among engines.
+func (c *claims) claim(ctx context.Context, host string, port int) bool {
+	claim, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err == nil {
+		*c = append(*c, claim)
+	}
+	return !errors.Is(err, syscall.EADDRINUSE)
 }
 
 func free(ctx context.Context, host string, port int) bool {
@@ -80,16 +100,4 @@ func free(ctx context.Context, host string, port int) bool {
 		return false
 	}
 	return l.Close() == nil
-}
-
-// lockPorts keeps other engines of this user from choosing ports between our choice
-// and the moment we listen on them. It is a courtesy: where it fails, we go on.
-func lockPorts(ctx context.Context) (unlock func()) {
-	lock := flock.New(filepath.Join(os.TempDir(), "syncline-ports-"+strconv.Itoa(os.Getuid())+".lock"))
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if ok, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil || !ok {
-		return func() {}
-	}
-	return func() { _ = lock.Unlock() }
 }
