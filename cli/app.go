@@ -127,6 +127,9 @@ func (a *app) openEngine(ctx context.Context) (*engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := house.Reserve(); err != nil {
+		return nil, err
+	}
 	e, err := engine.Connect(ctx, engine.Options{
 		State: house.Config.State, TemporalPort: a.flags.temporalPort, UIPort: a.flags.uiPort, Logger: a.log,
 	})

@@ -22,8 +22,10 @@ import (
 
 	"github.com/syncline-dev/syncline/activities"
 	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/engine"
 	"github.com/syncline-dev/syncline/internal/testenv"
 	"github.com/syncline-dev/syncline/worker"
+	"github.com/syncline-dev/syncline/workflows"
 )
 
 // disk is a folder that can be full. Where mounting is allowed it is a small
@@ -267,6 +269,56 @@ func fillUp(t *testing.T, c fullCase) {
 	result, err = s.pass(4)
 	require.NoError(t, err)
 	require.Zero(t, written(result), "nothing is left to do: %+v", result)
+}
+
+// Where everything shares one disk, the engine has no room either to say what
+// happened, but for the reserve.
+//
+//nolint:paralleltest // a limit of files is the whole process's
+func TestFullDiskUnderTheEngineIsSaid(t *testing.T) {
+	if elsewhereLimited(t) {
+		return
+	}
+	if os.Getenv(envLimited) != "" {
+		limitedReserve(t)
+		return
+	}
+	d := newDisk(t)
+	toSQLite := `{connector: sqlite, path: ./other.db, object: contacts, key: email}`
+	s := newSiteIn(t, d.dir, fmt.Sprintf(fullDefinition, "", toSQLite, fullRules), engine.Options{})
+	require.NoError(t, s.house.Reserve())
+	crm := s.postgres("CRM_URL", `CREATE TABLE contacts (email text PRIMARY KEY, name text, note text)`)
+	other := s.sqlite("other.db", `CREATE TABLE contacts (email TEXT PRIMARY KEY, name TEXT, note TEXT)`)
+	require.Equal(t, activities.OutcomeDone, s.run("people").Outcome)
+	change(t, crm, `INSERT INTO contacts SELECT 'q' || n || '@example.com', 'New ' || n,
+		(SELECT string_agg(md5(n::text || i), '') FROM generate_series(1, 300) i) FROM generate_series(1, 3000) n`)
+	_, err := s.try("people", workflows.Ask{})
+	app, failed := errors.AsType[*temporal.ApplicationError](err)
+	require.True(t, failed, "%v", err)
+	require.Equal(t, string(connectors.NoSpace), app.Type(), app.Message())
+	require.NoFileExists(t, filepath.Join(s.house.Config.State, "reserve"))
+	require.Empty(t, rows(t, other, seeNotes))
+
+	free := d.fill()
+	require.Equal(t, connectors.NoSpace, connectors.KindOf(s.house.Reserve()), "it does not begin without room")
+	free()
+	require.NoError(t, syscall.Mount("", d.dir, "", syscall.MS_REMOUNT, "size=200m"))
+	require.NoError(t, s.house.Reserve())
+	require.Equal(t, activities.OutcomeDone, s.run("people").Outcome)
+	require.Equal(t, rows(t, crm, seeNotes), rows(t, other, seeNotes))
+}
+
+// limitedReserve is as much of it as can be shown without a disk of one's own.
+func limitedReserve(t *testing.T) {
+	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), logs: &lockedBuffer{}}
+	s.openFull(newDisk(t), fullCase{})
+	free := limitFiles(t)
+	require.Equal(t, connectors.NoSpace, connectors.KindOf(s.house.Reserve()))
+	require.NoFileExists(t, filepath.Join(s.house.Config.State, "reserve"), "a part of it is no use")
+	free()
+	require.NoError(t, s.house.Reserve())
+	require.FileExists(t, filepath.Join(s.house.Config.State, "reserve"))
 }
 
 // openFull opens the house with one place on the disk, and the others elsewhere.

@@ -18,6 +18,8 @@ type logging struct {
 	interceptor.WorkerInterceptorBase
 	sessions *activities.Sessions
 	log      *slog.Logger
+	// failed hears of every step that failed.
+	failed func(error)
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
@@ -56,6 +58,7 @@ func (s *loggingStep) ExecuteActivity(ctx context.Context, in *interceptor.Execu
 		attrs = append(attrs, slog.Int("attempt", int(info.Attempt)))
 	}
 	if err != nil {
+		s.to.failed(err)
 		s.to.log.LogAttrs(ctx, slog.LevelWarn, "step failed", append(attrs, slog.String("err", err.Error()))...)
 		return out, err
 	}

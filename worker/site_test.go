@@ -64,11 +64,16 @@ func newSite(t *testing.T, definition string) *site {
 
 func newSiteWith(t *testing.T, definition string, options engine.Options) *site {
 	t.Helper()
+	return newSiteIn(t, t.TempDir(), definition, options)
+}
+
+func newSiteIn(t *testing.T, dir, definition string, options engine.Options) *site {
+	t.Helper()
 	for _, name := range []string{"TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_NAMESPACE"} {
 		t.Setenv(name, "")
 		require.NoError(t, os.Unsetenv(name))
 	}
-	s := &site{t: t, dir: t.TempDir(), logs: &lockedBuffer{}}
+	s := &site{t: t, dir: dir, logs: &lockedBuffer{}}
 	t.Setenv("TEMPORAL_CONFIG_FILE", filepath.Join(s.dir, "none.toml"))
 	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "mappings"), 0o700))
 	s.define(definition)

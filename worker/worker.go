@@ -23,7 +23,7 @@ func New(c client.Client, h *House) worker.Worker {
 		MaxConcurrentActivityExecutionSize: 16,
 		// Progress is shown from heartbeats; the default is most of their timeout.
 		MaxHeartbeatThrottleInterval: 2 * time.Second,
-		Interceptors:                 []interceptor.WorkerInterceptor{&logging{sessions: h.Sessions, log: h.logger()}},
+		Interceptors:                 []interceptor.WorkerInterceptor{&logging{sessions: h.Sessions, log: h.logger(), failed: h.makeRoom}},
 	})
 	Register(w, c, h)
 	return w
@@ -52,6 +52,7 @@ type registry interface {
 
 // Register puts all workflows and steps of a house on a worker.
 func Register(w registry, c client.Client, h *House) {
+	nameBuild()
 	w.RegisterWorkflowWithOptions(workflows.Sync, workflow.RegisterOptions{Name: workflows.NameSync})
 	w.RegisterWorkflowWithOptions(workflows.Run, workflow.RegisterOptions{Name: workflows.NameRun})
 	w.RegisterWorkflowWithOptions(workflows.Scheduled, workflow.RegisterOptions{Name: workflows.NameScheduled})
