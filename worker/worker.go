@@ -23,7 +23,7 @@ func New(c client.Client, h *House) worker.Worker {
 		MaxConcurrentActivityExecutionSize: 16,
 		// Progress is shown from heartbeats; the default is most of their timeout.
 		MaxHeartbeatThrottleInterval: 2 * time.Second,
-		Interceptors:                 []interceptor.WorkerInterceptor{&logging{sessions: h.Sessions, log: h.logger()}},
+		Interceptors:                 []interceptor.WorkerInterceptor{&logging{sessions: h.Sessions, log: h.logger(), failed: h.makeRoom}},
 	})
 	Register(w, c, h)
 	return w
