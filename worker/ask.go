@@ -113,5 +113,15 @@ func SyncOptions(sync string) client.StartWorkflowOptions {
 		ID: workflows.SyncID(sync), TaskQueue: workflows.TaskQueue,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		StaticSummary:            "keeps " + sync + " in agreement",
+		StaticDetails:            aboutSync(sync),
 	}
+}
+
+// aboutSync says in the Web UI what a Sync is and what it listens to.
+func aboutSync(sync string) string {
+	return "The one mind of this sync: it runs it, waits for people where they are asked, and ends when nothing is left " +
+		"to wait for. What it knows is in the ledger; to terminate it loses nothing.\n\n" +
+		"| signal | does |\n|---|---|\n| `run` | runs it: `{}` |\n| `decide` | decides a conflict: see *Current Details* |\n" +
+		"| `pause` | holds it: `{\"reason\": \"why\"}` |\n| `resume` | goes on |\n\n" +
+		"`syncline status " + sync + "` says how it stands, `syncline runs list " + sync + "` what it did."
 }

@@ -7,6 +7,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
 )
 
 // show puts the sync's situation where the Web UI shows it: what is going on,
@@ -22,7 +24,7 @@ func (m *mind) show(ctx workflow.Context, now string) {
 	case now != "":
 		fmt.Fprintf(&b, "**Now:** %s\n\n", now)
 	case m.known.Open > 0:
-		fmt.Fprintf(&b, "**%d open conflicts** wait for a decision.\n\n", m.known.Open)
+		fmt.Fprintf(&b, "**%s** for a decision.\n\n", open(m.known.Open))
 	default:
 		b.WriteString("Nothing is open.\n\n")
 	}
@@ -33,6 +35,15 @@ func (m *mind) show(ctx workflow.Context, now string) {
 	workflow.SetCurrentDetails(ctx, clip(b.String(), maxDetails))
 }
 
+func open(n int64) string {
+	if n == 1 {
+		return "1 open conflict waits"
+	}
+	return fmt.Sprintf("%d open conflicts wait", n)
+}
+
+// writeConflicts says of each conflict what people may know who may not see
+// records. The Web UI has half a page for it: what is wide is cut off there.
 func writeConflicts(b *strings.Builder, sync string, review activities.Review) {
 	if len(review.Conflicts) == 0 {
 		return
@@ -41,17 +52,36 @@ func writeConflicts(b *strings.Builder, sync string, review activities.Review) {
 	for _, c := range review.Conflicts {
 		deadline := "never"
 		if c.Deadline != 0 {
-			deadline = c.Deadline.String()
+			deadline = moment(c.Deadline)
 		}
 		fmt.Fprintf(b, "| %d | %s | %s | %s | %s | %s | `%s` |\n",
-			c.ID, c.Kind, c.Field, strings.Join(c.Systems, ", "), c.Since, deadline, c.Digest)
+			c.ID, strings.ReplaceAll(c.Kind, "_", " "), c.Field, strings.Join(c.Systems, ", "), moment(c.Since), deadline, c.Digest)
 	}
 	if more := review.Open - int64(len(review.Conflicts)); more > 0 {
 		fmt.Fprintf(b, "\nand %d more: `syncline conflicts list %s`\n", more, sync)
 	}
 	first := review.Conflicts[0]
-	fmt.Fprintf(b, "\nSee the values with `syncline conflicts show %d`. Decide with `syncline conflicts decide %d --take SYSTEM`, "+
-		"or send the signal `decide`:\n\n```json\n{\"conflict\": %d, \"digest\": \"%s\", \"verb\": \"take\", \"system\": \"%s\", "+
-		"\"who\": \"your name\", \"why\": \"your reason\"}\n```\n",
-		first.ID, first.ID, first.ID, first.Digest, first.Systems[0])
+	verb, flag := verbFor(first)
+	fmt.Fprintf(b, "\nSee the values:\n\n```\nsyncline conflicts show %d\n```\n\nDecide there:\n\n```\nsyncline conflicts decide %d %s\n```\n\n",
+		first.ID, first.ID, flag)
+	fmt.Fprintf(b, "or here, by *Send a Signal* with the name `decide` and\n\n```json\n{\n  \"conflict\": %d,\n  \"digest\": \"%s\",\n%s"+
+		"  \"who\": \"your name\",\n  \"why\": \"your reason\"\n}\n```\n", first.ID, first.Digest, verb)
 }
+
+// verbFor gives the first decision that fits a conflict: as lines of a signal
+// and as a flag.
+func verbFor(c activities.ReviewConflict) (signal, flag string) {
+	switch kind := reconcile.Kind(c.Kind); {
+	case kind == reconcile.IdentityAmbiguous || kind == reconcile.MultipleUniqueConflicts:
+		return "  \"verb\": \"separate\",\n", "--separate"
+	case c.Field == "":
+		return "  \"verb\": \"keep\",\n", "--keep"
+	case len(c.Systems) == 0:
+		return "  \"verb\": \"skip\",\n", "--skip"
+	default:
+		return fmt.Sprintf("  \"verb\": \"take\",\n  \"system\": \"%s\",\n", c.Systems[0]), "--take " + c.Systems[0]
+	}
+}
+
+// moment is short enough for a cell of the table.
+func moment(at record.Timestamp) string { return at.Time().UTC().Format("2006-01-02 15:04") }
