@@ -73,8 +73,9 @@ func sameTwins(ctx context.Context, p *place, _ bool) error {
 
 func twoWayFirst() workload {
 	return workload{
-		name: "two-way-first", about: "two full tables that already agree meet for the first time, both ways, SQLite ledger",
-		rows: 1_000_000, bar: bar{40_000, recordsPerSecond}, sync: twoWaySync, records: 1,
+		name: "two-way-first", about: "two full tables that already agree meet for the first time, both ways, SQLite ledger; " +
+			"records are what is read, of both sides, so that each pair of rows is two",
+		rows: 1_000_000, bar: bar{40_000, recordsPerSecond}, sync: twoWaySync, records: 2,
 		setup: makeTwins, verify: sameTwins,
 	}
 }

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,7 +48,7 @@ func TestLoadWritesOnlyWhatDiffers(t *testing.T) {
 			loaded, rejected, err := load(t, h, []string{"id"}, batch())
 			require.NoError(t, err)
 			require.Empty(t, rejected)
-			require.Equal(t, want, fmt.Sprint(loaded.Created+loaded.Updated))
+			require.Equal(t, want, strconv.FormatInt(loaded.Created+loaded.Updated, 10))
 			require.EqualValues(t, n, loaded.Created+loaded.Updated+loaded.Unchanged)
 			require.Equal(t, "0", textOf(t, db, differing))
 			require.Equal(t, want, textOf(t, db, "select count(*)::text from t where xmin::text::bigint > "+before))
