@@ -41,18 +41,8 @@ func (s *Store) Compare(ctx context.Context, scope Scope, system int, rows []See
 	var briefs []Brief
 	err := s.view(ctx, "compare rows", func(t *tx) error {
 		briefs = make([]Brief, len(rows))
-		n, err := t.scoped(scope)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		id, err := n.system(system)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		n, id, err := t.scopedSystem(scope, system)
+		if err != nil || n == nil {
 			return err
 		}
 		c := &comparison{t: t, system: id, rows: rows, briefs: briefs, opened: map[int64][]int{}, again: make([]bool, len(rows))}
@@ -218,18 +208,8 @@ type MemberKey struct {
 // ledger.
 func (s *Store) EachMember(ctx context.Context, scope Scope, system int, slots [2]uint16, f func(MemberKey) error) error {
 	return s.view(ctx, "list members", func(t *tx) error {
-		n, err := t.scoped(scope)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		id, err := n.system(system)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		n, id, err := t.scopedSystem(scope, system)
+		if err != nil || n == nil {
 			return err
 		}
 		if err := t.eachLinked(n.sync, id, slots, f); err != nil {

@@ -96,6 +96,23 @@ func (t *tx) scoped(scope Scope) (*names, error) {
 	return n, nil
 }
 
+// scopedSystem is scoped with the number of one system; without names if the
+// ledger has met neither.
+func (t *tx) scopedSystem(scope Scope, place int) (*names, int64, error) {
+	n, err := t.scoped(scope)
+	if errors.Is(err, ErrNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	id, err := n.system(place)
+	if errors.Is(err, ErrNotFound) {
+		return nil, 0, nil
+	}
+	return n, id, err
+}
+
 func (n *names) use(scope Scope) {
 	n.fields, n.systems, n.scopeNames = nil, nil, scope.Systems
 	clear(n.fieldAt)

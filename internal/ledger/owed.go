@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"strings"
 
 	"github.com/zeebo/xxh3"
@@ -25,18 +24,8 @@ func (s *Store) OwedLinks(ctx context.Context, scope Scope, system int, ops []st
 	var refs []OwedRef
 	err := s.view(ctx, "list what is owed", func(t *tx) error {
 		refs = nil
-		n, err := t.scoped(scope)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		id, err := n.system(system)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		n, id, err := t.scopedSystem(scope, system)
+		if err != nil || n == nil {
 			return err
 		}
 		from := int64(0)
@@ -189,18 +178,8 @@ func (s *Store) Intents(ctx context.Context, scope Scope, system int) ([]Intent,
 	var intents []Intent
 	err := s.view(ctx, "read recorded creations", func(t *tx) error {
 		intents = nil
-		n, err := t.scoped(scope)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		id, err := n.system(system)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		n, id, err := t.scopedSystem(scope, system)
+		if err != nil || n == nil {
 			return err
 		}
 		const query = "SELECT link_id, intent FROM intents WHERE system = ? ORDER BY link_id"
