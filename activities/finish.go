@@ -135,6 +135,14 @@ func orText(text, other string) string {
 	return text
 }
 
+// counted says how many of something there are.
+func counted(n int64, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
+}
+
 func (f *Finish) outcome(ctx context.Context, in FinishInput, result *Result) error {
 	open, _, err := f.Ledger.CountConflicts(ctx, in.Pass.Sync)
 	if err != nil {
@@ -143,13 +151,13 @@ func (f *Finish) outcome(ctx context.Context, in FinishInput, result *Result) er
 	result.Open = open
 	var waits []string
 	if open > 0 {
-		waits = append(waits, fmt.Sprintf("%d open conflicts", open))
+		waits = append(waits, counted(open, "open conflict"))
 	}
 	if n := result.Counts.Quarantined; n > 0 {
-		waits = append(waits, fmt.Sprintf("%d quarantined records", n))
+		waits = append(waits, counted(n, "quarantined record"))
 	}
 	if n := result.Counts.Owed; n > 0 {
-		waits = append(waits, fmt.Sprintf("%d records owed", n))
+		waits = append(waits, counted(n, "record")+" owed")
 	}
 	for _, w := range in.Windows {
 		l := in.Loaded[w.System]
@@ -160,10 +168,10 @@ func (f *Finish) outcome(ctx context.Context, in FinishInput, result *Result) er
 			waits = append(waits, w.System+" is down")
 		}
 		if l.Quarantined > 0 {
-			waits = append(waits, fmt.Sprintf("%d records refused by %s", l.Quarantined, w.System))
+			waits = append(waits, counted(l.Quarantined, "record")+" refused by "+w.System)
 		}
 		if l.Left > 0 {
-			waits = append(waits, fmt.Sprintf("%d writes to %s left", l.Left, w.System))
+			waits = append(waits, counted(l.Left, "write")+" to "+w.System+" left")
 		}
 	}
 	result.Reason = strings.Join(waits, ", ")

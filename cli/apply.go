@@ -81,8 +81,12 @@ func (a *app) waitApplied(ctx context.Context, sync string, ids []int64) error {
 			case "pending":
 				waiting++
 			case "refused":
+				why := "it has changed meanwhile"
+				if row.Verb == "link" {
+					why += ", or that link has another row in the system already"
+				}
 				return &exitError{
-					code: exitWaiting, err: fmt.Errorf("conflict %d has changed meanwhile; the decision was not applied", row.ConflictID),
+					code: exitWaiting, err: fmt.Errorf("the decision on conflict %d was not applied: %s", row.ConflictID, why),
 					next: fmt.Sprintf("`syncline conflicts show %d` shows what it is now", row.ConflictID),
 				}
 			}

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,12 +45,31 @@ func viewConflict(row ledger.ConflictRow) conflictView {
 		text := row.Deadline.String()
 		v.Deadline = &text
 	}
-	for _, candidate := range row.Candidates {
+	for _, candidate := range candidates(row) {
 		name := candidateName(row, candidate)
 		v.order = append(v.order, name)
 		v.Values[name] = candidateText(row, candidate)
 	}
 	return v
+}
+
+// candidates are the sides of a conflict; where the question is which record a
+// row is, that row comes first.
+func candidates(row ledger.ConflictRow) []reconcile.Candidate {
+	if !aboutIdentity(row) {
+		return row.Candidates
+	}
+	sides := slices.Clone(row.Candidates)
+	slices.SortStableFunc(sides, func(x, y reconcile.Candidate) int {
+		asked := func(c reconcile.Candidate) int {
+			if c.Link == "" && c.System == row.System && c.Key == row.Key {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Compare(asked(x), asked(y))
+	})
+	return sides
 }
 
 // candidateName says whose word a candidate is. Where the question is which
@@ -225,8 +246,8 @@ func (a *app) sideBySide(v conflictView, row ledger.ConflictRow) {
 			text = a.marked(shown(against), text)
 		}
 		at := ""
-		if row.Candidates[i].At != 0 {
-			at = s.dim("  changed " + row.Candidates[i].At.Time().Local().Format(time.DateTime))
+		if changed := candidates(row)[i].At; changed != 0 {
+			at = s.dim("  changed " + changed.Time().Local().Format(time.DateTime))
 		}
 		s.say("%-*s %s%s", width, name, text, at)
 	}

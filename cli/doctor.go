@@ -35,7 +35,7 @@ func newDoctor(a *app) *cobra.Command {
 				}
 			}
 			if ill > 0 {
-				return &exitError{code: exitFailed, err: fmt.Errorf("%s not well", count(ill, "thing"))}
+				return &exitError{code: exitFailed, err: fmt.Errorf("%s not well", verb(ill, "thing", "is", "are"))}
 			}
 			return nil
 		},

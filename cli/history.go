@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -93,8 +94,14 @@ func newShow(a *app) *cobra.Command {
 				return err
 			}
 			revision, err := house.Ledger.Revision(c.Context(), args[0], 0)
+			if errors.Is(err, ledger.ErrNotFound) {
+				return &exitError{
+					code: exitFailed, err: fmt.Errorf("%s was never run: there is nothing to show yet", args[0]),
+					next: "`syncline plan " + args[0] + "` shows what a run would do",
+				}
+			}
 			if err != nil {
-				return fmt.Errorf("%s was never run: %w", args[0], err)
+				return err
 			}
 			session, err := house.Sessions.Open(c.Context(), args[0], revision.Number)
 			if err != nil {

@@ -29,18 +29,26 @@ func (a *app) openLog() error {
 	}
 	path := a.logPath()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("make the folder of logs: %w", err)
+		return a.unwritable(err)
 	}
 	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
 		_ = os.Rename(path, path+".1") // a log that cannot be moved grows on
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the state folder is the user's word
 	if err != nil {
-		return fmt.Errorf("open the log: %w", err)
+		return a.unwritable(err)
 	}
 	a.logFile = file
 	a.log = a.newLogger(file)
 	return nil
+}
+
+// unwritable says that the state folder cannot be used.
+func (a *app) unwritable(err error) error {
+	return &exitError{
+		code: exitFailed, err: fmt.Errorf("the state folder %s cannot be written, nothing was started: %w", a.flags.state, err),
+		next: "give this user the right to write there, or name another folder with --state; `syncline doctor` looks at all of it",
+	}
 }
 
 // newLogger logs to a file, if there is one, and with --verbose to stderr. What

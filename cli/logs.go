@@ -157,12 +157,16 @@ func (p *logPrinter) print(text string) {
 		level = fmt.Sprintf("%-5s", level)
 	}
 	words := []string{s.dim(line.Time.Local().Format("2006-01-02 15:04:05.000")), level}
+	about := ""
 	for _, word := range []string{orElse(line.Run, line.Sync), line.Step, line.System} {
 		if word != "" {
-			words = append(words, word)
+			about += " " + word
 		}
 	}
-	s.say("%s: %s%s", strings.Join(words, " "), line.Msg, rest(text))
+	if about != "" {
+		about += ":"
+	}
+	s.say("%s%s %s%s", strings.Join(words, " "), about, line.Msg, rest(text))
 }
 
 // rest gives what else a line has, in its own order.

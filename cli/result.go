@@ -28,8 +28,17 @@ func (a *app) ended(started workflows.Started, result activities.Result, err err
 			result.Reason = app.Message()
 		}
 		return result, &exitError{
-			code: codeOf(connectors.Kind(app.Type())), err: errors.New(app.Message()),
-			next: nextFor(connectors.Kind(app.Type()), result),
+			code: codeOf(connectors.Kind(app.Type())), err: fmt.Errorf("%s failed: %s", started.WorkflowID, app.Message()),
+			next: nextFor(connectors.Kind(app.Type()), result), see: a.engine.WorkflowURL(started.WorkflowID, started.RunID),
+		}
+	}
+	var cancelled *temporal.CanceledError
+	var terminated *temporal.TerminatedError
+	if errors.As(err, &cancelled) || errors.As(err, &terminated) {
+		result.Outcome, result.Reason = activities.OutcomeFailed, "it was cancelled"
+		return result, &exitError{
+			code: exitFailed, err: errors.New(started.WorkflowID + " was cancelled"),
+			next: "what was written stays and is in the journal; positions were not moved, so the next run finds the rest",
 		}
 	}
 	return result, plainError(err)

@@ -119,6 +119,8 @@ type exitError struct {
 	code int
 	err  error
 	next string
+	// see is the Web UI's page of what failed.
+	see string
 }
 
 // Error gives the message without the next command.

@@ -164,6 +164,9 @@ func (s *screen) exit(err error) int {
 	if next != "" {
 		s.note("next:  %s", next)
 	}
+	if coded != nil && coded.see != "" {
+		s.note("see:   %s", coded.see)
+	}
 	return code
 }
 

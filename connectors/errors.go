@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -61,7 +62,11 @@ func (e *Error) Error() string {
 		}
 		msg += e.Err.Error()
 	}
-	if e.Hint != "" {
+	switch {
+	case e.Hint == "":
+	case strings.Contains(msg, "\n"): // it shows a place in a file
+		msg += "\n    " + e.Hint
+	default:
 		msg += " (" + e.Hint + ")"
 	}
 	return msg
