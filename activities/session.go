@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/syncline-dev/syncline/connectors"
@@ -174,6 +175,12 @@ func (s *Sessions) definition(ctx context.Context, name string, revision int) (*
 	return definitions[0], nil
 }
 
+// faults are the problems that stop a definition, without the warnings beside
+// them.
+func faults(problems mappings.Problems) mappings.Problems {
+	return slices.DeleteFunc(slices.Clone(problems), func(p mappings.Problem) bool { return p.Severity == mappings.SeverityWarning })
+}
+
 func (s *Sessions) openDefinition(ctx context.Context, def *mappings.Definition, absent absences) (*Session, error) {
 	session := &Session{Definition: def}
 	objects := make(map[string]mappings.Object, len(def.Systems))
@@ -186,11 +193,17 @@ func (s *Sessions) openDefinition(ctx context.Context, def *mappings.Definition,
 		session.Systems = append(session.Systems, opened)
 		objects[system.Name.Value] = MappingObject(opened.Description)
 	}
-	mapping, problems := mappings.Compile(def, objects)
+	// What check refuses is not run either: a table without a key would be filled
+	// again and again.
+	problems := mappings.Check(def, objects)
+	var mapping *mappings.Mapping
+	if !problems.Failed() {
+		mapping, problems = mappings.Compile(def, objects)
+	}
 	if err := problems.Err(); err != nil {
 		session.Close()
 		return nil, &connectors.Error{
-			Kind: connectors.SchemaChanged, Doing: "compile the definition of " + def.Sync.Value, Err: err,
+			Kind: connectors.SchemaChanged, Doing: "the definition of " + def.Sync.Value + " does not fit its systems", Err: faults(problems),
 			Hint: "run `syncline check` and mend the definition or the system; nothing was written",
 		}
 	}

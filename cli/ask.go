@@ -56,7 +56,7 @@ func options(row ledger.ConflictRow, view conflictView) []option {
 				}
 			}
 		case "separate":
-			add("it is a record of its own, whatever else has the same match: it goes to the other systems too", func(ch *choice) { ch.separate = true })
+			add("it is a record of its own: it is created in the other systems, where none has its match already", func(ch *choice) { ch.separate = true })
 		case "keep":
 			add("keep the record: it is written again where it was deleted", func(ch *choice) { ch.keep = true })
 		case "delete":

@@ -152,6 +152,9 @@ func (a *app) showResult(r activities.Result) {
 		}
 		s.say("%s", line)
 	}
+	if r.Outcome == activities.OutcomeWaiting && r.Reason != "" {
+		s.say("  %s", s.yellow("waits: "+r.Reason))
+	}
 	if r.Open > 0 {
 		s.say("  %s", s.yellow(fmt.Sprintf("%s: syncline conflicts list %s", verb(r.Open, "conflict", "waits", "wait"), r.Sync)))
 	}
