@@ -156,10 +156,13 @@ func (a *acknowledgement) quarantine(bad refused, change *ledger.Change) *reconc
 	link := bad.due.link.Clone()
 	m := link.Members[p.system]
 	if m == nil || m.State == reconcile.Creating {
-		m = &reconcile.Member{System: p.system, LinkID: link.ID}
+		m = &reconcile.Member{System: p.system, LinkID: link.ID, Acked: link.Rev}
 		link.Members[p.system] = m
 	}
 	m.State, m.Why = reconcile.Quarantined, "refused"
+	// The next listing looks at it again: by then the record may be one that the
+	// system takes, or the system one that takes it.
+	m.RawHash = record.Hash{}
 	change.Quarantine = append(change.Quarantine, ledger.Quarantined{
 		System: p.system, Key: m.Key, Reason: bad.err.Error(), LinkID: link.ID,
 	})

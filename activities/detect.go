@@ -79,12 +79,29 @@ func (d *Detect) detect(ctx context.Context, request Request) (Detected, error) 
 	if err != nil {
 		return Detected{}, err
 	}
+	if session.Mapping.Stateless && !request.Full {
+		// Without links, what somebody asked to try again is found by listing all.
+		if request.Full, err = d.asked(ctx, session.Scope); err != nil {
+			return Detected{}, err
+		}
+	}
 	l := &lookout{session: session, states: states, request: request, pass: pass, now: now, tolerant: last}
 	detected, err := l.detect(ctx)
 	if err != nil {
 		return Detected{}, err
 	}
 	return detected, d.note(ctx, session, states, detected.Pass)
+}
+
+// asked: somebody asked to try a quarantined row again.
+func (d *Detect) asked(ctx context.Context, scope ledger.Scope) (bool, error) {
+	for _, name := range scope.Systems {
+		again, err := d.Ledger.Retries(ctx, scope.Sync, name)
+		if err != nil || len(again) > 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // note keeps in the ledger who the systems are and what they look like.

@@ -50,13 +50,13 @@ func (f *Finish) finish(ctx context.Context, in FinishInput) (Result, error) {
 	if err := f.counts(ctx, in, &result); err != nil {
 		return result, err
 	}
-	if err := f.outcome(ctx, in, &result); err != nil {
-		return result, err
-	}
 	if in.Stateless && in.Failed == "" && allComplete(in.Windows) {
 		if err := f.Ledger.ReleaseUnheld(ctx, in.Pass.fence()); err != nil {
 			return result, err
 		}
+	}
+	if err := f.outcome(ctx, in, &result); err != nil {
+		return result, err
 	}
 	f.Sessions.at(PointClosing)
 	if err := f.close(ctx, in, result); err != nil {
@@ -153,7 +153,11 @@ func (f *Finish) outcome(ctx context.Context, in FinishInput, result *Result) er
 	if open > 0 {
 		waits = append(waits, counted(open, "open conflict"))
 	}
-	if n := result.Counts.Quarantined; n > 0 {
+	held, err := f.Ledger.QuarantineCount(ctx, in.Pass.Sync)
+	if err != nil {
+		return err
+	}
+	if n := max(result.Counts.Quarantined, held); n > 0 { // also what this run did not meet
 		waits = append(waits, counted(n, "quarantined record"))
 	}
 	if n := result.Counts.Owed; n > 0 {

@@ -88,8 +88,8 @@ func (s *settler) lookForAbsent(ctx context.Context, slots [2]uint16, g *group) 
 	return nil
 }
 
-// due settles what waits in the ledger: decisions that people made and
-// conflicts whose deadline has passed. The rows are read again first, so that
+// due settles what waits in the ledger: decisions that people made, conflicts
+// whose deadline has passed, and what they asked to try again. The rows are read again first, so that
 // a decision meets what is there now.
 func (r *Resolve) due(ctx context.Context, s *settler, part string) (Resolved, error) {
 	pending, err := r.Ledger.Decisions(ctx, s.pass.Sync, "pending")
@@ -120,6 +120,12 @@ func (r *Resolve) due(ctx context.Context, s *settler, part string) (Resolved, e
 				keys[candidate.System] = append(keys[candidate.System], candidate.Key)
 			}
 		}
+	}
+	if err := s.retries(ctx, keys); err != nil {
+		return Resolved{}, err
+	}
+	if err := s.renew(ctx, part); err != nil {
+		return Resolved{}, err
 	}
 	if len(links) == 0 && len(keys) == 0 && len(decisions) == 0 {
 		return Resolved{}, nil

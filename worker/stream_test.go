@@ -86,6 +86,27 @@ func TestStatelessRunHoldsWhatItCannotTake(t *testing.T) {
 	}
 }
 
+// A target that takes now what it refused is asked when somebody says so, also
+// where the source shows only what changed.
+func TestStatelessRunTriesAgainOnRequest(t *testing.T) {
+	s, app, dwh := newCopy(t, ", modified: touched, changes: cursor, sweep: 1000h")
+	change(t, app, `UPDATE people SET touched = 2 WHERE id = 10`)
+	s.run("copy")
+	change(t, dwh, `ALTER TABLE people DROP CONSTRAINT people_name_check`)
+	s.run("copy")
+	require.Len(t, s.held(t), 2, "nobody asked")
+	held, err := s.house.Ledger.Quarantine(t.Context(), "copy", 0)
+	require.NoError(t, err)
+	for _, row := range held {
+		if row.System == "dwh" {
+			require.NoError(t, s.house.Ledger.Retry(t.Context(), []int64{row.ID}))
+		}
+	}
+	s.run("copy")
+	require.Equal(t, []string{"app 3"}, s.held(t))
+	require.Len(t, rows(t, dwh, seePeople), 9)
+}
+
 // A row that is gone from the source is held no more, once all is listed.
 func TestStatelessRunReleasesWhatIsGone(t *testing.T) {
 	s, app, _ := newCopy(t, "")

@@ -81,3 +81,32 @@ func (s *Store) ReleaseUnheld(ctx context.Context, f Fence) error {
 		return err
 	})
 }
+
+// QuarantineCount counts the rows of a sync that are in quarantine and that
+// nobody discarded.
+func (s *Store) QuarantineCount(ctx context.Context, sync string) (int64, error) {
+	var count int64
+	err := s.view(ctx, "count the quarantine", func(t *tx) error {
+		return t.row(`SELECT count(*) FROM quarantine q JOIN systems x ON x.id = q.system JOIN syncs s ON s.id = x.sync
+			WHERE s.name = ? AND q.state <> ?`, []any{sync, quarantineDiscarded}, &count)
+	})
+	return count, err
+}
+
+// RetryLinks gives the links of which a creation was refused that somebody
+// asked to try again: they have no row that could be read again.
+func (s *Store) RetryLinks(ctx context.Context, sync string) ([]string, error) {
+	var links []string
+	err := s.view(ctx, "list what is to be created again", func(t *tx) error {
+		links = nil
+		const query = `SELECT DISTINCT q.link_id FROM quarantine q JOIN systems x ON x.id = q.system JOIN syncs s ON s.id = x.sync
+			WHERE s.name = ? AND q.state = ? AND q.link_id <> '' AND length(q.key) = 0 ORDER BY q.link_id`
+		return t.rows(query, []any{sync, quarantineAgain}, func(r *sql.Rows) error {
+			var link string
+			err := r.Scan(&link)
+			links = append(links, link)
+			return err
+		})
+	})
+	return links, err
+}

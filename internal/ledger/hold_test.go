@@ -30,6 +30,9 @@ func TestRowsAreHeldWithoutLinks(t *testing.T) {
 		}
 		require.NoError(t, s.Hold(t.Context(), f, "billing", []ledger.Held{{Key: "1", Reason: "refused"}}, nil, noon))
 		require.Equal(t, []string{"crm 1 age: not a number", "crm 2 name: too long", "billing 1 refused"}, held())
+		count, err := s.QuarantineCount(t.Context(), "people")
+		require.NoError(t, err)
+		require.Equal(t, int64(3), count)
 		keys, err := s.HeldKeys(t.Context(), "people", "crm")
 		require.NoError(t, err)
 		require.Equal(t, []record.Key{"1", "2"}, keys)

@@ -69,7 +69,7 @@ func payment(rules *Rules, link *Link, s int, m *Member, unlisted bool) (*Paymen
 	system := &rules.Systems[s]
 	p := &Payment{System: s, LinkID: link.ID, Values: link.Base, Rev: link.Rev}
 	switch {
-	case m == nil || m.State == Creating:
+	case m == nil || m.State == Creating || changedSinceRefused(link, m):
 		if !system.Create || (unlisted && m == nil) {
 			return nil, nil
 		}
@@ -97,6 +97,12 @@ func payment(rules *Rules, link *Link, s int, m *Member, unlisted bool) (*Paymen
 		return nil, err
 	}
 	return p, nil
+}
+
+// changedSinceRefused: the system refused to create a row of what the link was
+// then, and it is something else now.
+func changedSinceRefused(link *Link, m *Member) bool {
+	return m.State == Quarantined && m.Key == "" && link.Rev > m.Acked
 }
 
 // created are the fields that a new row gets: all that are known. Of a field

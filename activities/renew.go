@@ -1,0 +1,64 @@
+package activities
+
+import (
+	"context"
+	"slices"
+
+	"github.com/syncline-dev/syncline/connectors"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/reconcile"
+	"github.com/syncline-dev/syncline/internal/record"
+)
+
+// retries adds the rows that somebody asked to try again to those that are read
+// again by key, whether or not this run lists them.
+func (s *settler) retries(ctx context.Context, keys map[int][]record.Key) error {
+	for i, name := range s.session.Scope.Systems {
+		if slices.Contains(s.pass.Down, i) {
+			continue // it is asked when it is back
+		}
+		again, err := s.ledger.Retries(ctx, s.pass.Sync, name)
+		if err != nil {
+			return err
+		}
+		if len(again) > 0 {
+			keys[i] = append(keys[i], again...)
+		}
+	}
+	return nil
+}
+
+// renew lets creations be owed again that a system refused, where somebody
+// asked for it. There is no row to read: what the system says to the next
+// attempt is all that can be known.
+func (s *settler) renew(ctx context.Context, part string) error {
+	ids, err := s.ledger.RetryLinks(ctx, s.pass.Sync)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	links, _, err := s.ledger.Load(ctx, s.session.Scope, ledger.Select{Links: ids})
+	if err != nil {
+		return err
+	}
+	rules := s.session.Rules(s.pass)
+	change := ledger.Change{
+		Step: StepResolve, Part: part + "/renew", At: s.pass.Now.Time(),
+		Slots: map[string]uint16{}, Owed: map[string][]reconcile.Payment{},
+	}
+	for _, link := range links {
+		link = link.Clone()
+		for i, m := range link.Members {
+			if m != nil && m.State == reconcile.Quarantined && m.Key == "" {
+				link.Members[i] = nil
+			}
+		}
+		payments, err := reconcile.Owed(rules, link)
+		if err != nil {
+			return connectors.Wrap(connectors.Permanent, "resolve", err)
+		}
+		change.Links = append(change.Links, link)
+		change.Owed[link.ID], change.Slots[link.ID] = payments, s.slot(link)
+	}
+	_, _, err = s.ledger.Commit(ctx, s.pass.fence(), s.session.Scope, change)
+	return err
+}
