@@ -39,7 +39,11 @@ type pipeColumn struct {
 	// text maps a column of text to another, without the virtual machine.
 	text   func(to []byte, s string) []byte
 	textAt int
-	key    bool
+	// parse is the raw column of cells of text whose values are of the types of
+	// the field and of the target's column, or -1.
+	parse int
+	types [2]record.Type
+	key   bool
 }
 
 // PipeCounts say what became of a batch's rows that were not handed on.
@@ -81,7 +85,7 @@ func (m *Mapping) NewPipe(source, target *SystemMapping, raw, columns *record.Sc
 		}
 		for w := range cell.writes {
 			column, _ := columns.Field(cell.writes[w].column)
-			c := pipeColumn{field: i, typ: column.Type, write: &cell.writes[w], pass: -1, textAt: -1, key: slices.Contains(target.Key, column.Name)}
+			c := pipeColumn{field: i, typ: column.Type, write: &cell.writes[w], pass: -1, textAt: -1, parse: -1, key: slices.Contains(target.Key, column.Name)}
 			p.shortcut(&c, source.cells[i], cell, raw, m.Schema.Fields[i].Type)
 			fields = append(fields, column)
 			p.columns = append(p.columns, c)
@@ -92,7 +96,8 @@ func (m *Mapping) NewPipe(source, target *SystemMapping, raw, columns *record.Sc
 	return p, nil
 }
 
-// shortcut finds out whether a column can be handed on, or mapped as text.
+// shortcut finds out whether a column can be handed on, mapped as text, or
+// parsed straight from text.
 func (p *Pipe) shortcut(c *pipeColumn, from, to *cell, raw *record.Schema, field record.Type) {
 	if from.when != nil || to.when != nil || from.table != nil || to.table != nil || c.write.expr != nil {
 		return
@@ -110,6 +115,9 @@ func (p *Pipe) shortcut(c *pipeColumn, from, to *cell, raw *record.Schema, field
 	}
 	at := raw.Index(from.path)
 	have := raw.Fields[at].Type
+	if have.Kind == record.KindString && from.typ.Kind == record.KindString && bare(field) == bare(c.typ) {
+		c.parse, c.types = at, [2]record.Type{field, c.typ}
+	}
 	if bare(have) != bare(field) || bare(have) != bare(c.typ) || have.Kind == record.Any || have.Kind == record.KindRef {
 		return
 	}

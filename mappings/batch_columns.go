@@ -107,9 +107,13 @@ func (p *Pipe) computed(i int) (arrow.Array, error) {
 	defer b.Release()
 	rows := p.batch.Rows()
 	b.Reserve(rows)
+	short := p.short(c, b)
 	for row := range rows {
 		if p.drop[row] || p.gone[row] && !c.key {
 			b.AppendNull()
+			continue
+		}
+		if short != nil && short(row) {
 			continue
 		}
 		v, err := p.value(c, row)
@@ -125,6 +129,36 @@ func (p *Pipe) computed(i int) (arrow.Array, error) {
 		b.AppendNull()
 	}
 	return b.NewArray(), nil
+}
+
+// short gives a way to append the values of a column of text without values in
+// between; it leaves rows that need a closer look to value. nil if there is none.
+func (p *Pipe) short(c *pipeColumn, to array.Builder) func(row int) bool {
+	if c.parse < 0 {
+		return nil
+	}
+	cells, is := p.batch.Arrow().Column(c.parse).(*array.String)
+	if !is {
+		return nil
+	}
+	appendText := p.source.formats.AppendText(to, c.types[:]...)
+	if appendText == nil {
+		return nil
+	}
+	if b, is := to.(*array.StringBuilder); is {
+		b.ReserveData(len(cells.ValueBytes()))
+	}
+	absent := p.batch.Arrow().Column(len(p.batch.Schema.Fields) + markMissing)
+	return func(row int) bool {
+		if !cells.IsNull(row) {
+			return appendText(cells.Value(row))
+		}
+		if !absent.IsNull(row) {
+			return false
+		}
+		to.AppendNull()
+		return true
+	}
 }
 
 // value is what one row holds in one column of the target.

@@ -76,7 +76,7 @@ func appendISOTime(b *array.TimestampBuilder) func(s *bare.Stmt, i int) bool {
 		if s.Class(i) != bare.Text {
 			return false
 		}
-		at, ok := isoTimestamp(s.TextView(i))
+		at, ok := record.ISOTimestamp(s.TextView(i))
 		if ok {
 			b.Append(arrow.Timestamp(at))
 		}

@@ -161,10 +161,10 @@ func (c *codec) moment(s *bare.Stmt, i int, class bare.Class) (record.Value, str
 	}
 	view := s.TextView(i)
 	if c.formats.Date == "" && c.formats.Timestamp == "" {
-		if at, ok := isoTimestamp(view); ok && c.kind == record.KindTimestamp {
+		if at, ok := record.ISOTimestamp(view); ok && c.kind == record.KindTimestamp {
 			return at, ""
 		}
-		if day, ok := isoDate(view); ok && c.kind == record.KindDate {
+		if day, ok := record.ISODate(view); ok && c.kind == record.KindDate {
 			return day, ""
 		}
 	}
@@ -183,87 +183,4 @@ func (c *codec) uuid(s *bare.Stmt, i int, class bare.Class) (record.Value, strin
 	case bare.Integer, bare.Float, bare.Null:
 	}
 	return nil, c.unfit(class)
-}
-
-// isoTimestamp reads the form of almost every cell, YYYY-MM-DD HH:MM:SS with an
-// optional fraction and Z, many times faster than a general parser.
-func isoTimestamp(s string) (record.Timestamp, bool) {
-	if len(s) < 19 || (s[10] != ' ' && s[10] != 'T') || s[13] != ':' || s[16] != ':' {
-		return 0, false
-	}
-	day, ok := isoDate(s[:10])
-	h, okH := digits(s[11:13])
-	m, okM := digits(s[14:16])
-	sec, okS := digits(s[17:19])
-	if !ok || !okH || !okM || !okS || h > 23 || m > 59 || sec > 59 {
-		return 0, false
-	}
-	rest := strings.TrimSuffix(s[19:], "Z")
-	micros := int64(0)
-	if rest != "" {
-		frac, okF := digits(rest[1:])
-		if rest[0] != '.' || !okF || len(rest) < 2 || len(rest) > 7 {
-			return 0, false
-		}
-		for range 7 - len(rest) {
-			frac *= 10
-		}
-		micros = int64(frac)
-	}
-	return record.Timestamp(((int64(day)*24+int64(h))*60+int64(m))*60_000_000 + int64(sec)*1_000_000 + micros), true
-}
-
-// isoDate reads YYYY-MM-DD.
-func isoDate(s string) (record.Date, bool) {
-	if len(s) != 10 || s[4] != '-' || s[7] != '-' {
-		return 0, false
-	}
-	y, okY := digits(s[:4])
-	m, okM := digits(s[5:7])
-	d, okD := digits(s[8:10])
-	if !okY || !okM || !okD || m < 1 || m > 12 || d < 1 || d > daysIn(y, m) {
-		return 0, false
-	}
-	// Days from the civil calendar, counted in years that begin in March.
-	if m <= 2 {
-		y--
-		m += 12
-	}
-	era := floorDiv(y, 400)
-	yearOfEra := y - era*400
-	dayOfYear := (153*(m-3)+2)/5 + d - 1
-	return record.Date(era*146_097 + yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear - 719_468), true
-}
-
-func floorDiv(a, b int) int {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
-
-func daysIn(year, month int) int {
-	switch month {
-	case 4, 6, 9, 11:
-		return 30
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	default:
-		return 31
-	}
-}
-
-func digits(s string) (int, bool) {
-	n := 0
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return 0, false
-		}
-		n = n*10 + int(s[i]-'0')
-	}
-	return n, s != ""
 }

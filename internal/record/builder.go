@@ -25,6 +25,14 @@ type Builder struct {
 	rows   int
 	bytes  int
 	bits   []byte
+	// plain is how many of the last rows have no mark and are not yet in the
+	// builders of the marks; while all are, those stay empty.
+	plain int
+	// before is how large the last batch was, and each of its columns.
+	before struct {
+		rows  int
+		bytes []int
+	}
 }
 
 // NewBuilder makes a builder of batches of a schema.
@@ -87,6 +95,14 @@ func (b *Builder) Mark(m Mark) {
 }
 
 func (b *Builder) endRow(m Mark) {
+	if b.rows++; b.rows == 1 {
+		b.reserve()
+	}
+	if m == (Mark{}) && len(b.bits) == 0 {
+		b.plain++
+		return
+	}
+	b.catchUp()
 	b.op.Append(uint8(m.Op))
 	appendOptional(b.token, m.Token)
 	appendOptional(b.order, m.Order)
@@ -96,7 +112,47 @@ func (b *Builder) endRow(m Mark) {
 	} else {
 		b.absent.Append(b.bits)
 	}
-	b.rows++
+}
+
+// catchUp writes the marks of the rows that had none.
+func (b *Builder) catchUp() {
+	for range b.plain {
+		b.op.Append(uint8(Present))
+	}
+	for _, mark := range []array.Builder{b.token, b.order, b.bad, b.absent} {
+		mark.AppendNulls(b.plain)
+	}
+	b.plain = 0
+}
+
+// reserve makes room for as much as the batch before had, once a batch has a
+// row at all: growing step by step would copy everything several times.
+func (b *Builder) reserve() {
+	for i, bytes := range b.before.bytes {
+		to := b.arrow.Field(i)
+		to.Reserve(b.before.rows)
+		if to, is := to.(dataBuilder); is {
+			to.ReserveData(bytes + bytes/16)
+		}
+	}
+}
+
+// remember notes how large the columns have become.
+func (b *Builder) remember() {
+	b.before.rows, b.before.bytes = b.rows, b.before.bytes[:0]
+	for i := range b.schema.Fields {
+		bytes := 0
+		if from, is := b.arrow.Field(i).(dataBuilder); is {
+			bytes = from.DataLen()
+		}
+		b.before.bytes = append(b.before.bytes, bytes)
+	}
+}
+
+// dataBuilder builds a column of values of different sizes.
+type dataBuilder interface {
+	DataLen() int
+	ReserveData(n int)
 }
 
 func (b *Builder) setMissing(i int) {
@@ -116,8 +172,36 @@ func appendOptional(sb *array.StringBuilder, s string) {
 
 // Flush gives the rows collected so far as a batch and starts the next one.
 func (b *Builder) Flush() *Batch {
+	rows := b.rows
+	b.remember()
 	b.rows, b.bytes = 0, 0
-	return &Batch{Schema: b.schema, rec: b.arrow.NewRecordBatch()}
+	if b.plain < rows || rows == 0 {
+		b.catchUp()
+		return &Batch{Schema: b.schema, rec: b.arrow.NewRecordBatch()}
+	}
+	b.plain = 0
+	columns := make([]arrow.Array, 0, len(b.schema.Fields)+markColumns)
+	for i := range b.schema.Fields {
+		columns = append(columns, b.arrow.Field(i).NewArray())
+	}
+	columns = append(columns, noMarks(rows)...)
+	rec := array.NewRecordBatch(b.arrow.Schema(), columns, int64(rows))
+	for _, column := range columns {
+		column.Release()
+	}
+	return &Batch{Schema: b.schema, rec: rec}
+}
+
+// noMarks gives the columns of the marks for rows that are there and nothing
+// else.
+func noMarks(rows int) []arrow.Array {
+	data := array.NewData(arrow.PrimitiveTypes.Uint8, rows, []*memory.Buffer{nil, memory.NewBufferBytes(make([]byte, rows))}, nil, 0, 0)
+	defer data.Release()
+	marks := []arrow.Array{array.NewUint8Data(data)}
+	for range 3 {
+		marks = append(marks, array.MakeArrayOfNull(memory.DefaultAllocator, arrow.BinaryTypes.String, rows))
+	}
+	return append(marks, array.MakeArrayOfNull(memory.DefaultAllocator, arrow.BinaryTypes.Binary, rows))
 }
 
 // Release lets go of the builder's memory.

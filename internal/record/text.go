@@ -257,6 +257,17 @@ func ParseTimestamp(s string) (Value, error) {
 	case "-infinity":
 		return TimestampNegInfinity, nil
 	}
+	if at, ok := ISOTimestamp(s); ok {
+		return at, nil
+	}
+	if day, ok := ISODate(s); ok {
+		return Timestamp(int64(day) * 86_400_000_000), nil
+	}
+	return parseAnyTimestamp(s)
+}
+
+// parseAnyTimestamp tries one layout after the other.
+func parseAnyTimestamp(s string) (Value, error) {
 	year, rest, ok := cutYear(s)
 	if ok {
 		leap := leapAnchor(year)
@@ -286,6 +297,9 @@ func ParseDate(s string) (Value, error) {
 		return DateInfinity, nil
 	case "-infinity":
 		return DateNegInfinity, nil
+	}
+	if day, ok := ISODate(s); ok {
+		return day, nil
 	}
 	v, err := ParseTimestamp(s)
 	if err != nil {
