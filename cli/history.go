@@ -177,7 +177,7 @@ func viewLink(session *activities.Session, link *reconcile.Link) linkView {
 	for i, m := range link.Members {
 		if m != nil {
 			v.Members[session.Scope.Systems[i]] = memberView{
-				Key: m.Key.String(), State: string(m.State), Why: m.Why, Owed: m.Acked < link.Rev,
+				Key: m.Key.String(), State: string(m.State), Why: m.Why, Owed: m.Acked < link.Rev && m.State != reconcile.Detached && m.State != reconcile.OutOfScope,
 			}
 		}
 	}

@@ -147,7 +147,10 @@ func (a *app) showResult(r activities.Result) {
 	for _, name := range sortedKeys(r.Systems) {
 		w := r.Systems[name]
 		line := fmt.Sprintf("  %-12s %d read, %d created, %d updated, %d deleted", name, w.Read, w.Created, w.Updated, w.Deleted)
-		if w.Down != "" {
+		switch {
+		case strings.HasPrefix(w.Down, "paused"):
+			line += "  " + s.yellow(w.Down)
+		case w.Down != "":
 			line += "  " + s.red("down: "+w.Down)
 		}
 		s.say("%s", line)
