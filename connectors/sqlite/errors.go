@@ -33,7 +33,7 @@ func kindOf(err error) (connectors.Kind, string) {
 		return connectors.Permanent, ""
 	}
 	if e.Code == lib.SQLITE_IOERR_WRITE { // what it says when a quota is used up
-		return connectors.NoSpace, "the disk takes no more: it is full, over its quota, or failing; "+connectors.FreeSpace
+		return connectors.NoSpace, "the disk takes no more: it is full, over its quota, or failing; " + connectors.FreeSpace
 	}
 	switch e.Primary() {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
