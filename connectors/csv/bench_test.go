@@ -17,7 +17,7 @@ import (
 
 const benchRows = 200_000
 
-func filled(b *testing.B) string {
+func filled(b testing.TB) string {
 	b.Helper()
 	var text strings.Builder
 	text.WriteString("id,email,first,last,city,age,balance,score,active,updated_at\n")
@@ -28,7 +28,7 @@ func filled(b *testing.B) string {
 	return write(b, text.String())
 }
 
-func all(b *testing.B, s connectors.Source) []*record.Batch {
+func all(b testing.TB, s connectors.Source) []*record.Batch {
 	b.Helper()
 	w, err := s.Detect(context.Background(), connectors.Ask{Mode: connectors.ModeSnapshot, PartitionRows: 50_000})
 	require.NoError(b, err)
@@ -53,6 +53,21 @@ func BenchmarkRead(b *testing.B) {
 		require.Equal(b, benchRows, n)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRows, "ns/row")
+}
+
+// Rows become columns without memory of their own: what is allocated is for
+// batches.
+//
+//nolint:paralleltest // allocations of tests beside it would be counted
+func TestAllocationsOfAReadRow(t *testing.T) {
+	s := open(t, config(filled(t), "id"))
+	perRow := testing.AllocsPerRun(1, func() {
+		for _, batch := range all(t, s) {
+			batch.Release()
+		}
+	}) / benchRows
+	t.Logf("%.3f allocations a row", perRow)
+	require.Less(t, perRow, 0.1)
 }
 
 func BenchmarkLoad(b *testing.B) {

@@ -186,9 +186,10 @@ func (o *object) scan(ctx context.Context, ask connectors.Ask) (scanned, error) 
 	}
 	current := part{spec: spec{From: int64(len(f.dialect.head)), Line: f.line}}
 	s.now.Ended = f.dialect.headEnded
+	hash := newPartHash(f, large)
 	err = f.rows(func() error {
 		if large && current.rows >= size {
-			current.spec.To = f.offset()
+			current.spec.To, current.spec.Hash = f.offset(), hash.cut(f.rowStart)
 			s.parts = append(s.parts, current)
 			current = part{spec: spec{From: f.offset(), Line: f.rowLine - 1}}
 		}
@@ -208,19 +209,40 @@ func (o *object) scan(ctx context.Context, ask connectors.Ask) (scanned, error) 
 		s.parts = []part{{rows: s.rows}}
 		return s, f.unchanged()
 	}
-	current.spec.To = f.info.Size()
+	current.spec.To, current.spec.Hash = f.info.Size(), hash.cut(f.end)
 	s.parts = append(s.parts, current)
 	doubles := keys.doubles()
 	for i := range s.parts {
 		p := &s.parts[i].spec
-		if p.Hash, err = hashOf(ctx, io.NewSectionReader(f.handle, p.From, p.To-p.From)); err != nil {
-			return s, err
-		}
 		if p.Many = len(doubles) > listedDoubles; !p.Many {
 			p.Doubles = doubles.texts()
 		}
 	}
 	return s, f.unchanged()
+}
+
+// partHash hashes the parts of a file while it is read.
+type partHash struct {
+	f    *file
+	hash *xxh3.Hasher
+}
+
+func newPartHash(f *file, wanted bool) *partHash {
+	h := &partHash{f: f, hash: xxh3.New()}
+	if wanted {
+		f.kept = f.start
+		f.passed = func(b []byte) { _, _ = h.hash.Write(b) } // never fails
+	}
+	return h
+}
+
+// cut gives the hash of what was read since the last cut up to a place of the
+// buffer.
+func (h *partHash) cut(to int) string {
+	h.f.pass(to)
+	sum := h.hash.Sum128().Bytes()
+	h.hash.Reset()
+	return hex.EncodeToString(sum[:])
 }
 
 // hashes is a set of key hashes.

@@ -38,17 +38,35 @@ func (k *keyReader) key() (key []byte, bad string) {
 		return append(k.buf, text...), ""
 	}
 	for _, at := range k.at {
-		c := k.f.cells[at]
-		text := k.f.text(c)
-		if k.f.o.nulls.is(text, c.quoted) {
-			return nil, "column " + k.f.dialect.names[at] + ": part of the key is empty"
-		}
-		if !utf8.Valid(text) {
-			return nil, "column " + k.f.dialect.names[at] + ": not valid UTF-8"
+		text, bad := k.part(at)
+		if bad != "" {
+			return nil, bad
 		}
 		k.buf = appendKeyPart(k.buf, text)
 	}
 	return k.buf, ""
+}
+
+// bad says why the current row has no key.
+func (k *keyReader) bad() string {
+	for _, at := range k.at {
+		if _, bad := k.part(at); bad != "" {
+			return bad
+		}
+	}
+	return ""
+}
+
+func (k *keyReader) part(at int) (text []byte, bad string) {
+	c := k.f.cells[at]
+	text = k.f.text(c)
+	if k.f.o.nulls.is(text, c.quoted) {
+		return nil, "column " + k.f.dialect.names[at] + ": part of the key is empty"
+	}
+	if !utf8.Valid(text) {
+		return nil, "column " + k.f.dialect.names[at] + ": not valid UTF-8"
+	}
+	return text, ""
 }
 
 // rowHash is the value of the row column.

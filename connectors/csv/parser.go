@@ -3,9 +3,11 @@ package csv
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 
 	"github.com/syncline-dev/syncline/connectors"
 )
@@ -44,7 +46,13 @@ type parser struct {
 	rowStart, rowEnd int
 	rowLine          int
 	cells            []cell
+	lines            bool // a quoted cell may hold line ends
 	scratch          []byte
+
+	// passed, if set, gets the bytes that will not be looked at again, as they
+	// leave the buffer: all from kept on.
+	passed func([]byte)
+	kept   int
 }
 
 func newParser(ctx context.Context, src io.Reader, comma byte) *parser {
@@ -61,7 +69,11 @@ func (p *parser) next() (bool, error) {
 		if done {
 			p.start = p.rowEnd
 			p.rowLine = p.line + 1
-			p.line += bytes.Count(p.row(), []byte{'\n'})
+			if p.lines {
+				p.line += bytes.Count(p.row(), []byte{'\n'})
+			} else if p.ended() {
+				p.line++
+			}
 			if p.blank() && !p.single {
 				continue
 			}
@@ -113,6 +125,8 @@ func (p *parser) fill() error {
 		return err
 	}
 	if p.start > 0 {
+		p.pass(p.start)
+		p.kept = 0
 		p.base += int64(p.start)
 		copy(p.buf, p.buf[p.start:p.end])
 		p.end -= p.start
@@ -137,6 +151,14 @@ func (p *parser) fill() error {
 	return nil
 }
 
+// pass hands on the bytes before a place of the buffer, once.
+func (p *parser) pass(to int) {
+	if p.passed != nil && to > p.kept {
+		p.passed(p.buf[p.kept:to])
+		p.kept = to
+	}
+}
+
 func (p *parser) broken(format string, args ...any) error {
 	return &connectors.Error{
 		Kind: connectors.Incomplete,
@@ -149,6 +171,7 @@ func (p *parser) broken(format string, args ...any) error {
 // there yet, or that nothing is left.
 func (p *parser) parse() (bool, error) {
 	p.cells = p.cells[:0]
+	p.lines = false
 	p.rowStart = p.start
 	buf, i, end := p.buf, p.start, p.end
 	if i == end {
@@ -183,6 +206,19 @@ func (p *parser) parse() (bool, error) {
 func (p *parser) unquoted(i int) int {
 	buf, end, comma := p.buf, p.end, p.comma
 	from := i
+	// Eight bytes at a time: a byte that is zero after the exclusive or leaves
+	// its highest bit set, and the lowest such bit is always a true one.
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	commas := low * uint64(comma)
+	for i+8 <= end {
+		word := binary.LittleEndian.Uint64(buf[i:])
+		a, b := word^commas, word^(low*'\n')
+		if hit := ((a-low)&^a | (b-low)&^b) & high; hit != 0 {
+			i += bits.TrailingZeros64(hit) / 8
+			break
+		}
+		i += 8
+	}
 	for i < end && buf[i] != comma && buf[i] != '\n' {
 		i++
 	}
@@ -197,6 +233,7 @@ func (p *parser) unquoted(i int) int {
 // quoted takes the cell whose quote opens at i, and gives where it ends: at a
 // comma, a line feed or the end of the file.
 func (p *parser) quoted(i int) (next int, closed bool, err error) {
+	p.lines = true
 	c := cell{start: i + 1, quoted: true}
 	for j := i + 1; ; {
 		k := bytes.IndexByte(p.buf[j:p.end], '"')

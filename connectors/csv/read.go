@@ -175,8 +175,11 @@ func (b *batches) bad() string {
 	if b.keys.at == nil && len(b.doubles) == 0 {
 		return ""
 	}
+	if len(b.doubles) == 0 {
+		return b.keys.bad()
+	}
 	key, bad := b.keys.key()
-	if bad != "" || len(b.doubles) == 0 {
+	if bad != "" {
 		return bad
 	}
 	if _, double := b.doubles[xxh3.Hash(key)]; double {

@@ -16,7 +16,7 @@ const benchTable = `CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT, first TE
 	balance NUMERIC(12,2), score REAL, active BOOLEAN, updated_at TIMESTAMP)`
 
 // filled makes a table of ten columns and about 110 bytes a row.
-func filled(b *testing.B, rows int) string {
+func filled(b testing.TB, rows int) string {
 	b.Helper()
 	return database(b, benchTable+`;
 WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<`+strconv.Itoa(rows)+`)
@@ -41,6 +41,27 @@ func BenchmarkRead(b *testing.B) {
 		require.Equal(b, rows, n)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
+}
+
+// Rows become columns without memory of their own: what is allocated is for
+// batches.
+//
+//nolint:paralleltest // allocations of tests beside it would be counted
+func TestAllocationsOfAReadRow(t *testing.T) {
+	const rows = 50_000
+	s := open(t, config(filled(t, rows), "t"))
+	w, err := s.Detect(context.Background(), connectors.Ask{Mode: connectors.ModeSnapshot})
+	require.NoError(t, err)
+	perRow := testing.AllocsPerRun(1, func() {
+		for _, p := range w.Partitions {
+			require.NoError(t, s.Read(context.Background(), p, func(batch *record.Batch) error {
+				batch.Release()
+				return nil
+			}))
+		}
+	}) / rows
+	t.Logf("%.3f allocations a row", perRow)
+	require.Less(t, perRow, 0.1)
 }
 
 func BenchmarkLoad(b *testing.B) {
