@@ -184,57 +184,6 @@ func (a *app) known(ctx context.Context, house *worker.House, name, system strin
 	return nil
 }
 
-func newPause(a *app) *cobra.Command {
-	var system, reason string
-	c := &cobra.Command{
-		Use: "pause NAME", Short: "Hold a sync, or one system of it", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			house, err := a.openHouse(c.Context())
-			if err != nil {
-				return err
-			}
-			if err := a.known(c.Context(), house, args[0], system); err != nil {
-				return err
-			}
-			reason = orElse(reason, "by "+userName())
-			if err := house.Ledger.Pause(c.Context(), args[0], system, reason, time.Now()); err != nil {
-				return err
-			}
-			what, flag := args[0], ""
-			if system != "" {
-				what, flag = args[0]+", system "+system+",", " --system "+system
-			}
-			return a.screen.answer(heldView{Sync: args[0], System: system, Paused: true, Reason: reason},
-				"%s is paused; `syncline resume %s%s` goes on", what, args[0], flag)
-		},
-	}
-	c.Flags().StringVar(&system, "system", "", "only this system: the others go on, it stays owed")
-	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks")
-	return c
-}
-
-func newResume(a *app) *cobra.Command {
-	var system string
-	c := &cobra.Command{
-		Use: "resume NAME", Short: "Go on with a paused sync", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			house, err := a.openHouse(c.Context())
-			if err != nil {
-				return err
-			}
-			if err := a.known(c.Context(), house, args[0], system); err != nil {
-				return err
-			}
-			if err := house.Ledger.Resume(c.Context(), args[0], system); err != nil {
-				return err
-			}
-			return a.screen.answer(heldView{Sync: args[0], System: system}, "%s goes on with its next run", args[0])
-		},
-	}
-	c.Flags().StringVar(&system, "system", "", "only this system")
-	return c
-}
-
 func newApprove(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "approve RUN", Short: "Let a run that a limit stopped go on, for exactly what it showed", Args: cobra.ExactArgs(1),
