@@ -34,6 +34,8 @@ type app struct {
 	worker sdkworker.Worker
 	// spoken are the Syncs that the command asked for something.
 	spoken map[string]bool
+	// leaves: a run goes on that the command does not wait for.
+	leaves bool
 	log    *slog.Logger
 	// logFile is open once something of the state folder is.
 	logFile *os.File

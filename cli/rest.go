@@ -46,8 +46,9 @@ func (a *app) rest() {
 	}
 }
 
-// rests tells whether a Sync waits for nothing but what comes from outside. One
-// with a run going on, left by who detached from it, is not waited for.
+// rests tells whether a Sync waits for nothing but what comes from outside. A
+// run that goes on is not waited for by who leaves it; otherwise a run that the
+// Sync still holds has ended, and the Sync is about to hear of it.
 func (a *app) rests(ctx context.Context, id string) bool {
 	service := a.client().WorkflowService()
 	description, err := service.DescribeWorkflowExecution(ctx, &workflowservice.DescribeWorkflowExecutionRequest{
@@ -57,6 +58,6 @@ func (a *app) rests(ctx context.Context, id string) bool {
 		return true // there is none, or the engine is past answering
 	}
 	return description.GetWorkflowExecutionInfo().GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING ||
-		len(description.GetPendingChildren()) > 0 ||
-		description.GetPendingWorkflowTask() == nil && len(description.GetPendingActivities()) == 0
+		a.leaves && len(description.GetPendingChildren()) > 0 ||
+		description.GetPendingWorkflowTask() == nil && len(description.GetPendingActivities()) == 0 && len(description.GetPendingChildren()) == 0
 }

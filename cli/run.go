@@ -89,6 +89,7 @@ func (a *app) run(ctx context.Context, name string, ask workflows.Ask, detach bo
 		return err
 	}
 	if detach {
+		a.leaves = true
 		url := a.engine.WorkflowURL(started.WorkflowID, started.RunID)
 		err := a.screen.answer(map[string]string{"run": started.WorkflowID, "sync": name, "outcome": "running", "url": url},
 			"%s is on its way: %s", started.WorkflowID, url)
@@ -187,6 +188,7 @@ func (a *app) follow(ctx context.Context, started workflows.Started) (activities
 }
 
 func (a *app) detached(started workflows.Started) error {
+	a.leaves = true
 	next := "it goes on: " + a.engine.WorkflowURL(started.WorkflowID, started.RunID)
 	if a.engine.Embedded() {
 		next = "it goes on with the next `syncline up` or `syncline run`; nothing is lost"
