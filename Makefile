@@ -26,6 +26,7 @@ lint: $(LINT) $(CHECK) ## golangci-lint, and workflowcheck on the workflows
 
 bench: ## benchmarks against their controls: make bench WORKLOAD=copy ROWS=1000000
 	@sh internal/testenv/install.sh
+	@sh bench/bucardo.sh '$(WORKLOAD)'
 	$(GO) run ./bench -workload '$(WORKLOAD)' -rows '$(ROWS)'
 
 generate: ## write the generated reference again

@@ -11,7 +11,8 @@
 // What is timed of a sync: from asking the engine for the run to the run's
 // result, all five steps and their history included; the process, with the
 // engine inside, stands by then. What is timed of a control: the whole shell
-// command, the start of psql included. Before each turn both servers write a
+// command, the start of psql included; of a replicator that stands by, from the
+// word to begin to its word that it is done. Before each turn both servers write a
 // checkpoint, so that nobody pays for the other's writes.
 package main
 

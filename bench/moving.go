@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+
+	"github.com/syncline-dev/syncline/internal/testenv"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -59,8 +61,8 @@ func makeTwins(ctx context.Context, p *place) error {
 // A cursor finds the edits; when a record was touched is each side's own.
 const twoWayCursorSync = `
 systems:
-  left:  {connector: postgres, url: "${SOURCE_URL}", object: source, changes: cursor, modified: updated_at, sweep: 24h}
-  right: {connector: postgres, url: "${TARGET_URL}", object: target, changes: cursor, modified: updated_at, sweep: 24h}
+  left:  {connector: postgres, url: "${SOURCE_URL}", object: people, changes: cursor, modified: updated_at, sweep: 24h}
+  right: {connector: postgres, url: "${TARGET_URL}", object: people, changes: cursor, modified: updated_at, sweep: 24h}
 match: id
 same: {except: [updated_at]}
 conflicts: {resolve: [{priority: [left, right]}]}
@@ -83,31 +85,45 @@ func twoWayFirst() workload {
 // twoWayDelta: a tenth of the records is edited, half of them on each side,
 // and one edit in a hundred has another one of the same field against it.
 func twoWayDelta() workload {
-	turn := 0
+	var ours sum
 	return workload{
 		name: "two-way-delta", about: "edits on both sides, 1 % in conflict, settled by policy; records are the edits",
-		rows: 1_000_000, bar: bar{42_000, recordsPerSecond}, sync: twoWayCursorSync, again: true, records: 0.1,
+		rows: 1_000_000, bar: bar{3, timesControl}, alone: bar{42_000, recordsPerSecond},
+		sync: twoWayCursorSync, again: true, records: 0.1, rival: bucardoRival("people"),
 		setup: func(ctx context.Context, p *place) error {
-			if err := makeTwins(ctx, p); err != nil {
-				return err
+			for _, s := range []*testenv.Server{p.source, p.target} {
+				if err := people().make(ctx, s, "people", p.rows); err != nil {
+					return err
+				}
+				if err := execute(ctx, s, "create index on people (updated_at)"); err != nil {
+					return err
+				}
 			}
-			if err := execute(ctx, p.source, "create index on source (updated_at)"); err != nil {
-				return err
-			}
-			return execute(ctx, p.target, "create index on target (updated_at)")
+			return nil
 		},
 		reset: func(ctx context.Context, p *place) error {
-			turn++
-			edit := "update %s set age = age + %d, updated_at = clock_timestamp() where id %% 20 = %d"
-			if err := execute(ctx, p.source, fmt.Sprintf(edit, "source", 1, turn%20)); err != nil {
+			p.turn++
+			edit := "update people set age = age + %d, updated_at = clock_timestamp() where id %% %d = %d"
+			if err := execute(ctx, p.source, fmt.Sprintf(edit, 1, 20, p.turn%20)); err != nil {
 				return err
 			}
-			return execute(ctx, p.target, fmt.Sprintf(edit, "target", 2, (turn+10)%20),
-				fmt.Sprintf("update target set age = age + 3, updated_at = clock_timestamp() where id %% 2000 = %d", turn%20))
+			return execute(ctx, p.target, fmt.Sprintf(edit, 2, 20, (p.turn+10)%20), fmt.Sprintf(edit, 3, 2000, p.turn%20))
 		},
-		verify: func(ctx context.Context, p *place, _ bool) error {
+		// Both sides agree, and the control came to what ours came to.
+		verify: func(ctx context.Context, p *place, control bool) error {
 			const columns = "id, email, name, city, age, balance, active, score, born"
-			return p.same(ctx, columns, "source", columns, "target")
+			if err := p.same(ctx, columns, "people", columns, "people"); err != nil {
+				return err
+			}
+			now, err := sumOf(ctx, p.source, columns, "people")
+			if err != nil {
+				return err
+			}
+			if control && now != ours {
+				return fmt.Errorf("the control's rows are not ours: %d with sum %s, ours %d with %s", now.rows, now.hash, ours.rows, ours.hash)
+			}
+			ours = now
+			return nil
 		},
 	}
 }

@@ -23,6 +23,8 @@ type place struct {
 	profile string
 	// state counts the state folders; each fresh one is a first sync.
 	state int
+	// turn counts the turns that were begun, where a turn has edits of its own.
+	turn int
 }
 
 func newPlace(ctx context.Context, rows int) (*place, error) {

@@ -114,18 +114,21 @@ func printTable(out io.Writer, reports []report) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "workload\trows\tours\tcontrol\tresult [min–max]\tbar\tok\tpeak RSS\tCPU\tservers (control)\tevents\thistory\t")
 	for _, r := range reports {
-		theirs := "–"
+		theirs, theirCPU := "–", "–"
 		if r.Theirs != nil {
 			theirs = fmt.Sprintf("%.2f s", r.Theirs.Median)
+		}
+		if r.ControlCPU > 0 {
+			theirCPU = fmt.Sprintf("%.1f", r.ControlCPU)
 		}
 		ok := "no"
 		if r.Reached {
 			ok = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%d\t%.2f s\t%s\t%s [%s–%s]\t%s\t%s\t%d MB\t%.1f s\t%.1f (%.1f) s\t%d\t%d KB\t\n",
+		fmt.Fprintf(w, "%s\t%d\t%.2f s\t%s\t%s [%s–%s]\t%s\t%s\t%d MB\t%.1f s\t%.1f (%s) s\t%d\t%d KB\t\n",
 			r.Workload, r.Rows, r.Ours.Median, theirs,
 			r.Bar.show(r.Value.Median), r.Bar.show(r.Value.Min), r.Bar.show(r.Value.Max), r.Bar, ok,
-			r.PeakRSS>>20, r.CPUSeconds, r.ServerCPU, r.ControlCPU, r.HistoryEvents, r.HistoryBytes>>10)
+			r.PeakRSS>>20, r.CPUSeconds, r.ServerCPU, theirCPU, r.HistoryEvents, r.HistoryBytes>>10)
 	}
 	_ = w.Flush() // standard output
 }

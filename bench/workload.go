@@ -15,6 +15,8 @@ type workload struct {
 	about string
 	rows  int
 	bar   bar
+	// alone is the bar when there is no rival on this machine.
+	alone bar
 	// sync is the definition that runs.
 	sync string
 	// setup makes the data, once.
@@ -26,6 +28,9 @@ type workload struct {
 	again bool
 	// control is the shell command to compare with; "" for none.
 	control string
+	// rival starts a control that is more than a command, in a place where setup
+	// was done; nil for none.
+	rival func(ctx context.Context, p *place) (*rival, error)
 	// directly: the control is the same run without Temporal.
 	directly bool
 	// verify checks a target after a turn of ours or, with control, of theirs.
@@ -110,8 +115,18 @@ func (w workload) run(ctx context.Context, o options) (r report, err error) {
 	if err := w.prepare(ctx, p); err != nil {
 		return r, err
 	}
+	against, err := w.invite(ctx, rows)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, against.end(ctx)) }()
+	if against != nil {
+		r.Control, r.Timed = against.name, "ours: from asking the engine for the run to its result; control: "+against.timed
+	} else if w.rival != nil {
+		w.bar, r.Bar = w.alone, w.alone
+	}
 	for round := range o.rounds {
-		if err := w.round(ctx, p, &r); err != nil {
+		if err := w.round(ctx, p, against, &r); err != nil {
 			return r, fmt.Errorf("round %d: %w", round+1, err)
 		}
 		line := fmt.Sprintf("%s: round %d: ours %.2f s", w.name, round+1, r.Rounds[round].Seconds)
@@ -139,7 +154,7 @@ func (w workload) prepare(ctx context.Context, p *place) error {
 }
 
 // round is one turn of each.
-func (w workload) round(ctx context.Context, p *place, r *report) error {
+func (w workload) round(ctx context.Context, p *place, against *rival, r *report) error {
 	if !w.again {
 		if err := p.fresh(); err != nil {
 			return err
@@ -155,6 +170,9 @@ func (w workload) round(ctx context.Context, p *place, r *report) error {
 	r.Rounds = append(r.Rounds, m)
 	if err := w.verify(ctx, p, false); err != nil {
 		return fmt.Errorf("after %s: %w", m.Result.Run, err)
+	}
+	if against != nil {
+		return w.meet(ctx, against, r)
 	}
 	if w.control == "" && !w.directly {
 		return nil
