@@ -34,7 +34,11 @@ func (e *Extract) extract(ctx context.Context, in ExtractInput) (Extracted, erro
 		return Extracted{}, err
 	}
 	doing := fmt.Sprintf("read %s, partition %s", system.Mapping.Name, in.Partition.ID)
-	writer, err := e.Stage.Create(ctx, rawName(in.Pass, in.System, in.Partition.ID))
+	var how []stage.Option
+	if in.Stateless {
+		how = append(how, stage.Passing) // transform takes it at once
+	}
+	writer, err := e.Stage.Create(ctx, rawName(in.Pass, in.System, in.Partition.ID), how...)
 	if err != nil {
 		return Extracted{}, connectors.Wrap(connectors.Transient, doing, err)
 	}

@@ -12,7 +12,7 @@ const (
 	collectAt = 300
 	// memoryLimit is where the collector works harder instead, in bytes of the
 	// Go heap. The program itself and SQLite's caches come on top.
-	memoryLimit = 310 << 20
+	memoryLimit = 280 << 20
 )
 
 // SettleMemory tells the runtime how much memory a process that runs steps may

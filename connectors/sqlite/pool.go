@@ -87,7 +87,7 @@ func (o *object) take() (pooled, error) {
 	if err != nil {
 		return pooled{}, err
 	}
-	settings := []string{"PRAGMA foreign_keys = OFF", "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -16384"}
+	settings := []string{"PRAGMA foreign_keys = OFF", "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -8192"}
 	if o.foreign {
 		settings[0] = "PRAGMA foreign_keys = ON"
 	}
