@@ -68,10 +68,14 @@ func (a *acknowledgement) commit(ctx context.Context) error {
 		Step: StepLoad, Part: fmt.Sprintf("%s/%d/%d", p.part, p.try, p.pass.Epoch),
 		Slots: map[string]uint16{}, Owed: map[string][]reconcile.Payment{}, At: p.pass.Now.Time(),
 	}
+	told := map[string]bool{} // links of which the system set something by itself
 	for _, done := range a.paid {
 		link := reconcile.Acknowledge(rules, done.due.link, a.receipt(reader, done))
 		change.Links = append(change.Links, link)
 		change.Journal = append(change.Journal, a.entry(done))
+		if link.Rev > done.due.link.Rev {
+			told[link.ID] = true
+		}
 	}
 	for _, bad := range a.bad {
 		change.Links = append(change.Links, a.quarantine(bad, &change))
@@ -82,6 +86,9 @@ func (a *acknowledgement) commit(ctx context.Context) error {
 			return connectors.Wrap(connectors.Permanent, "load", err)
 		}
 		change.Owed[link.ID] = payments
+		if told[link.ID] {
+			p.loaded.Told += int64(len(payments))
+		}
 		change.Slots[link.ID] = p.slot(link)
 	}
 	_, _, err = p.ledger.Commit(ctx, p.pass.fence(), p.session.Scope, change)

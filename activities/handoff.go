@@ -192,6 +192,9 @@ type LoadInput struct {
 	Pass   Pass   `json:"pass"`
 	System int    `json:"system"`
 	Phase  string `json:"phase"`
+	// Round is 1 where the system is told what others set by themselves in this
+	// very run.
+	Round int `json:"round,omitempty"`
 	// Ref and Source are a stateless run's batches and where they come from.
 	Ref      string `json:"ref,omitempty"`
 	Source   int    `json:"source,omitempty"`
@@ -209,6 +212,8 @@ type Loaded struct {
 	Left int64 `json:"left,omitempty"`
 	// Opened conflicts appeared while writing.
 	Opened int64 `json:"opened,omitempty"`
+	// Told counts what others are owed because the system set it by itself.
+	Told int64 `json:"told,omitempty"`
 	// Down says that the system could not be reached; it stays owed.
 	Down string `json:"down,omitempty"`
 }
@@ -222,6 +227,7 @@ func (l *Loaded) Add(o Loaded) {
 	l.Quarantined += o.Quarantined
 	l.Left += o.Left
 	l.Opened += o.Opened
+	l.Told += o.Told
 	if o.Down != "" {
 		l.Down = o.Down
 	}

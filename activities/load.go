@@ -68,7 +68,7 @@ func (l *Load) pay(ctx context.Context, in LoadInput) (Loaded, error) {
 		}
 		p := &payer{
 			settler: settler{ledger: l.Ledger, session: session, pass: in.Pass, at: l.Sessions.at},
-			system:  in.System, phase: in.Phase, part: fmt.Sprintf("%d/%s/%s", in.System, in.Phase, after),
+			system:  in.System, phase: in.Phase, part: partOf(in, after),
 		}
 		if err := p.payLinks(ctx, ids); err != nil {
 			return total, err
@@ -76,6 +76,15 @@ func (l *Load) pay(ctx context.Context, in LoadInput) (Loaded, error) {
 		total.Add(p.loaded)
 		beat(ctx, total)
 	}
+}
+
+// partOf names links up to one in the marks of what is committed about them.
+func partOf(in LoadInput, last string) string {
+	part := fmt.Sprintf("%d/%s/%s", in.System, in.Phase, last)
+	if in.Round > 0 {
+		part = fmt.Sprintf("round%d/%s", in.Round, part)
+	}
+	return part
 }
 
 func opsOf(phase string) []string {

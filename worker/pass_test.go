@@ -3,6 +3,9 @@ package worker_test
 import (
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -47,4 +50,19 @@ func (s *site) pass(number int64) (activities.Result, error) {
 	c := result.Counts
 	require.Equal(s.t, c.Read, c.Applied+c.Owed+c.Unchanged+c.Conflicts+c.Quarantined+c.Ignored, "the counts balance: %+v", c)
 	return result, nil
+}
+
+// newPassSite is a folder of definitions with its state, without an engine.
+func newPassSite(t *testing.T, definition string) *site {
+	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), logs: &lockedBuffer{}}
+	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "mappings"), 0o700))
+	s.define(definition)
+	house, err := worker.Open(t.Context(), worker.Config{
+		State: filepath.Join(s.dir, "state"), Definitions: filepath.Join(s.dir, "mappings"), Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, house.Close()) })
+	s.house = house
+	return s
 }

@@ -12,20 +12,12 @@ import (
 // acknowledgement is of a whole link, so two systems must not be acknowledged
 // at once.
 func (r *run) load(ctx workflow.Context, phase string) error {
-	for _, target := range r.detected.Targets {
-		if r.isDown(target) {
-			continue
-		}
-		var loaded activities.Loaded
-		err := workflow.ExecuteActivity(step(ctx, activities.StepLoad, target+", "+phase+"s"), activities.StepLoad,
-			activities.LoadInput{Pass: r.detected.Pass, System: r.indexOf(target), Phase: phase}).Get(ctx, &loaded)
-		r.addLoaded(target, loaded)
-		if err != nil {
-			return err
-		}
-		if loaded.Down != "" {
-			r.say(ctx, "load", fmt.Sprintf("%s is down and stays owed: %s", target, loaded.Down))
-		}
+	told, err := r.loadRound(ctx, phase, 0)
+	if err == nil && told > 0 { // what a system set by itself, others hear in the same run
+		_, err = r.loadRound(ctx, phase, 1)
+	}
+	if err != nil {
+		return err
 	}
 	if phase == activities.PhaseDelete {
 		for _, target := range r.detected.Targets {
@@ -37,6 +29,40 @@ func (r *run) load(ctx workflow.Context, phase string) error {
 		}
 	}
 	return nil
+}
+
+func (r *run) loadRound(ctx workflow.Context, phase string, round int) (told int64, err error) {
+	for _, target := range r.detected.Targets {
+		if r.isDown(target) {
+			continue
+		}
+		what := target + ", " + phase + "s"
+		if round > 0 {
+			what += " of what others set"
+		}
+		var loaded activities.Loaded
+		err := workflow.ExecuteActivity(step(ctx, activities.StepLoad, what), activities.StepLoad,
+			activities.LoadInput{Pass: r.detected.Pass, System: r.indexOf(target), Phase: phase, Round: round}).Get(ctx, &loaded)
+		if round > 0 {
+			r.retold(target)
+		}
+		r.addLoaded(target, loaded)
+		if err != nil {
+			return told, err
+		}
+		told += loaded.Told
+		if loaded.Down != "" {
+			r.say(ctx, "load", fmt.Sprintf("%s is down and stays owed: %s", target, loaded.Down))
+		}
+	}
+	return told, nil
+}
+
+// retold forgets what the first round left: the second one tries it again.
+func (r *run) retold(target string) {
+	sum := r.loaded[target]
+	sum.Left = 0
+	r.loaded[target] = sum
 }
 
 // isDown: the system was down from the start, or could not be written.

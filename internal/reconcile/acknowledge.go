@@ -25,7 +25,9 @@ type Receipt struct {
 }
 
 // Acknowledge gives the link after a payment was made. What was returned is
-// what was last seen there; without it, what was predicted.
+// what was last seen there; without it, what was predicted. What a system set
+// by itself at a creation, in a field that nobody has spoken for, is its word:
+// the base takes it, and the link's revision says so.
 func Acknowledge(rules *Rules, link *Link, r Receipt) *Link {
 	l := link.Clone()
 	s := r.Payment.System
@@ -57,6 +59,9 @@ func Acknowledge(rules *Rules, link *Link, r Receipt) *Link {
 		m.Match = slices.Clone(r.Match)
 	}
 	r.mark(m)
+	if r.Payment.Op == OpCreate {
+		r.adopt(rules, l)
+	}
 	return l
 }
 

@@ -61,7 +61,15 @@ func (w *work) word(s, f int, open *Conflict, waiting *Candidate) (c contender, 
 	if record.IsMissing(c.value) || (known && w.agrees(s, f, c.value)) {
 		return c, false
 	}
-	c.first = w.first[s] || !known || (waiting != nil && open.Kind == InsertExists)
+	if !known && waiting == nil && w.leftEmpty(s, f) {
+		if record.Blank(c.value) {
+			return c, false
+		}
+		c.was, c.first = w.lastOf(s)[f], w.attempted[s]
+		return c, true
+	}
+	edited := waiting != nil && open.Kind == UpdateOriginDiffers
+	c.first = w.first[s] || !known && !edited || (waiting != nil && open.Kind == InsertExists)
 	if c.first {
 		return c, true
 	}
@@ -77,6 +85,17 @@ func (w *work) word(s, f int, open *Conflict, waiting *Candidate) (c contender, 
 	c.first = w.attempted[s] && !c.pending || record.IsMissing(c.was) && w.system(s).switches(f)
 	c.informed = !c.pending && !w.seen(s, f)
 	return c, true
+}
+
+// leftEmpty reports whether a field of which nobody has spoken is empty in a row
+// that we made, or was when it was last seen: that says nothing, and a value
+// that comes later is an edit, not a first contact.
+func (w *work) leftEmpty(s, f int) bool {
+	if w.attempted[s] {
+		return true
+	}
+	last := w.lastOf(s)[f]
+	return !w.first[s] && !record.IsMissing(last) && record.Blank(last)
 }
 
 // of gives what a system says in a conflict, if it takes part.

@@ -54,6 +54,9 @@ func (w *world) pay(n int, p Payment, lost bool) bool {
 		for f := range wFields {
 			row.set(f, nil)
 		}
+		if w.defaults && p.System == 0 {
+			row.set(wOwned, w.unique("d"))
+		}
 		receipt.Key = record.Key(w.unique("s"))
 		rows[receipt.Key] = row
 		lost = lost && email != ""

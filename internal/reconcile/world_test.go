@@ -41,8 +41,10 @@ type world struct {
 	ids    int64
 	// mapping is each system's; a change makes everything there a first contact.
 	mapping [wSystems]int
-	listed  [wSystems]bool
-	ordered bool // rows have a version that says which is later
+	// defaults: the first system gives a new row its owned value by itself.
+	defaults bool
+	listed   [wSystems]bool
+	ordered  bool // rows have a version that says which is later
 	// late are observations of earlier windows that arrive once more.
 	late []Observation
 	// replayed is how many of them stand at the end of the current bucket.
@@ -96,7 +98,7 @@ func (w *world) fail(format string, args ...any) {
 }
 
 func newWorld(t *rapid.T) *world {
-	w := &world{t: t, now: 1000, ordered: rapid.Bool().Draw(t, "ordered")}
+	w := &world{t: t, now: 1000, ordered: rapid.Bool().Draw(t, "ordered"), defaults: rapid.Bool().Draw(t, "defaults")}
 	chains := []Chain{
 		nil,
 		{{Name: "newest_wins"}},
