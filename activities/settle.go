@@ -218,11 +218,48 @@ func (s *settler) journal(outcome *reconcile.Outcome) []ledger.Entry {
 				name := s.session.Mapping.Schema.Fields[note.Field].Name
 				entry.Before = map[string]record.Value{name: lost.Value}
 				entry.After = map[string]record.Value{name: note.After}
+			} else {
+				entry.Before = s.edits(lost)
 			}
 			entries = append(entries, entry)
 		}
 	}
 	return entries
+}
+
+// edits are the fields that a side of a delete had changed, which it shows as
+// one JSON object.
+func (s *settler) edits(lost reconcile.Candidate) map[string]record.Value {
+	text, ok := lost.Value.(record.JSON)
+	if !ok {
+		return nil
+	}
+	var shown map[string]json.RawMessage
+	if json.Unmarshal([]byte(text), &shown) != nil {
+		return nil
+	}
+	edits := map[string]record.Value{}
+	for _, field := range s.session.Mapping.Schema.Fields {
+		if raw, edited := shown[field.Name]; edited {
+			edits[field.Name] = editOf(field.Type, raw)
+		}
+	}
+	return edits
+}
+
+func editOf(t record.Type, raw json.RawMessage) record.Value {
+	var text string
+	switch {
+	case string(raw) == "null":
+		return nil
+	case json.Unmarshal(raw, &text) != nil:
+		text = string(raw)
+	}
+	v, err := record.Convert(t, text)
+	if err != nil {
+		return text
+	}
+	return v
 }
 
 // fetch reads rows of one system again by key and gives what they are now.

@@ -32,11 +32,12 @@ type contender struct {
 func (w *work) contenders(f int, open *Conflict) []contender {
 	var sides []contender
 	for s, m := range w.link.Members {
-		if m == nil || w.leaves[s] != stays || !w.system(s).Has[f] {
+		// A row that cannot be read now, or that is leaving, keeps what it said in
+		// a conflict: whether it is deleted is not decided yet.
+		waiting := open.of(s)
+		if m == nil || w.leaves[s] != stays && waiting == nil || !w.system(s).Has[f] {
 			continue
 		}
-		// A row that cannot be read now keeps what it said in a conflict.
-		waiting := open.of(s)
 		if m.State != Live && (m.State != Quarantined || waiting == nil) || w.now[s] == nil && waiting == nil {
 			continue
 		}

@@ -128,6 +128,29 @@ func (w *work) keep(leavers []int, rule string, lost []Candidate) {
 		w.drop(s)
 	}
 	w.note(None, nil, nil, None, rule, lost)
+	w.withdraw(leavers, rule)
+}
+
+// withdraw takes the word of rows that left out of the conflicts in fields, and
+// decides those anew among the others.
+func (w *work) withdraw(leavers []int, rule string) {
+	for _, c := range slices.Clone(w.next) {
+		if c.Field == None {
+			continue
+		}
+		var said []Candidate
+		for _, s := range leavers {
+			if side := c.of(s); side != nil {
+				said = append(said, *side)
+			}
+		}
+		if len(said) == 0 {
+			continue
+		}
+		w.next = slices.DeleteFunc(w.next, func(other *Conflict) bool { return other == c })
+		w.field(c.Field)
+		w.note(c.Field, w.base[c.Field], w.link.Base[c.Field], None, rule, said)
+	}
 }
 
 // drop leaves a system without the row, so that it is owed one.
@@ -165,6 +188,7 @@ func (w *work) bury(leavers []int, rule string, lost []Candidate) {
 	from := leavers[0]
 	if survives {
 		w.note(None, nil, nil, from, rule+" (ignored)", lost)
+		w.withdraw(leavers, rule+" (ignored)")
 		return
 	}
 	w.link.Tombstone, w.dead = true, true
