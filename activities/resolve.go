@@ -67,7 +67,7 @@ func (s *settler) lookForAbsent(ctx context.Context, slots [2]uint16, g *group) 
 		}
 		var missing []record.Key
 		err := s.ledger.EachMember(ctx, s.session.Scope, w.Index, slots, func(m ledger.MemberKey) error {
-			if _, shown := g.seen[w.Index][m.Key]; !shown && m.Key != "" && m.State != reconcile.Creating {
+			if _, shown := g.seen[w.Index][m.Key]; !shown && m.Key != "" && !m.Gone && m.State != reconcile.Creating {
 				missing = append(missing, m.Key)
 			}
 			return nil

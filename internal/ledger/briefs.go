@@ -201,6 +201,8 @@ type MemberKey struct {
 	Slot       uint16
 	State      reconcile.State
 	SinceWrite bool
+	// Gone: it is known that there is no such row any more.
+	Gone bool
 }
 
 // EachMember calls f for every known row of a system in a range of slots (both
@@ -248,7 +250,11 @@ func (t *tx) eachLinked(sync, system int64, slots [2]uint16, f func(MemberKey) e
 			if m.system != system {
 				continue
 			}
-			err := f(MemberKey{Key: record.Key(m.key), LinkID: id, Slot: numberSlot(n), State: stateOf(m.state), SinceWrite: m.sinceWrite})
+			state := stateOf(m.state)
+			err := f(MemberKey{
+				Key: record.Key(m.key), LinkID: id, Slot: numberSlot(n), State: state, SinceWrite: m.sinceWrite,
+				Gone: state == reconcile.Detached && m.why == "gone",
+			})
 			if err != nil {
 				return err
 			}

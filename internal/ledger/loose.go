@@ -94,6 +94,15 @@ func (w *writer) looseRow(m *reconcile.Member, was map[rowRef]bodyMember) error 
 	if err != nil {
 		return err
 	}
+	if m.State == reconcile.Detached { // its row is gone, and nothing is to be remembered of it
+		if old, known := was[row]; known {
+			w.dropLoose(row.system, row.key, &old)
+			w.outLoose.int(row.system).text(row.key)
+			w.outMembers.int(row.system).text(row.key).int(0)
+			w.loose[row.system]--
+		}
+		return nil
+	}
 	if old, known := was[row]; known {
 		stored.keep(w.n, &old)
 		w.dropLoose(row.system, row.key, &old)

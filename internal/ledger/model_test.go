@@ -244,6 +244,10 @@ func (m *machine) looseRows(t *rapid.T) {
 		member.State = reconcile.Unlinked
 		m.keep(member, m.model.loose[row])
 		m.model.loose[row] = member
+		if rapid.IntRange(0, 3).Draw(t, "gone") == 0 { // whether or not it was known
+			member.State, member.Why = reconcile.Detached, "gone"
+			delete(m.model.loose, row)
+		}
 		change.Loose = append(change.Loose, m.local(member, i))
 	}
 	m.commit(t, change)

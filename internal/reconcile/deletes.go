@@ -28,7 +28,10 @@ const (
 func (w *work) missed(s int, m *Member, row *sighting) {
 	ordered := m.Order != "" && row.obs.Order != "" && strings.Compare(row.obs.Order, m.Order) > 0
 	switch {
-	case m.State == Detached && (m.Why == whyUnlinked || m.Why == whyGone), m.State == Creating:
+	case m.State == Detached && m.Why == whyUnlinked:
+		row.end = endIgnored
+		m.Key = "" // the row is forgotten, and not that nothing takes its place
+	case m.State == Detached && m.Why == whyGone, m.State == Creating:
 		row.end = endIgnored
 	case w.r.first(s), !m.SinceWrite && !ordered && m.State == Live:
 		row.end = endIgnored

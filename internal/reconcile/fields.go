@@ -47,6 +47,9 @@ func (w *work) field(f int) {
 		}
 	}
 	known := !record.IsMissing(w.base[f])
+	if !known && len(firsts) > 0 { // what nobody has agreed upon yet, all meet about
+		edits, firsts = nil, append(edits, firsts...)
+	}
 	var best verdict
 	switch {
 	case len(edits) > 0:
