@@ -52,7 +52,7 @@ func (p *payer) lookAgain(ctx context.Context, look lookup, links []string) erro
 		return err
 	}
 	p.loaded.Opened += done.result.Opened
-	return nil
+	return p.park(ctx, links, found)
 }
 
 // find looks for rows by the columns that make a creation a double.
@@ -126,7 +126,10 @@ func (p *payer) finishCreations(ctx context.Context, dues []due) (rest []due, ag
 	_, err = p.settle(ctx, matter{
 		step: StepLoad, part: fmt.Sprintf("%s/found/%d/%d", p.part, p.try, p.pass.Epoch), observations: found, links: again,
 	})
-	return rest, again, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return rest, again, p.park(ctx, again, found)
 }
 
 // begun sets the creations apart that were begun before.

@@ -156,6 +156,13 @@ func (s *settler) bucket(ctx context.Context, observations []reconcile.Observati
 	if err != nil {
 		return nil, err
 	}
+	// Where a row is gone, others with its match may have waited for that.
+	if left := leftMatches(links, observations, seen); len(left) > 0 {
+		selected.Matches = append(selected.Matches, left...)
+		if links, loose, err = s.ledger.Load(ctx, s.session.Scope, selected); err != nil {
+			return nil, err
+		}
+	}
 	conflicts, err := s.ledger.LooseConflicts(ctx, s.session.Scope, loose)
 	if err != nil {
 		return nil, err

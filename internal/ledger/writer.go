@@ -184,7 +184,7 @@ func (w *writer) intents() error {
 	}
 	for _, l := range w.change.Links {
 		for place, m := range l.Members {
-			if m != nil && m.Key != "" && m.State != reconcile.Creating {
+			if m != nil && m.State != reconcile.Creating && (m.Key != "" || m.State == reconcile.Detached) {
 				out.int(w.n.systems[place]).text(l.ID)
 			}
 		}

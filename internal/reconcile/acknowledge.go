@@ -48,7 +48,7 @@ func Acknowledge(rules *Rules, link *Link, r Receipt) *Link {
 	}
 	predicted := rules.Systems[s].predict(l.Base)
 	held := r.held(rules, l, predicted)
-	if m == nil || m.State == Creating {
+	if m == nil || m.Key == "" {
 		m = &Member{System: s, LinkID: l.ID}
 		l.Members[s] = m
 	}
@@ -69,7 +69,7 @@ func Acknowledge(rules *Rules, link *Link, r Receipt) *Link {
 // else what was last seen there. What a creation does not write is empty.
 func (r Receipt) held(rules *Rules, l *Link, predicted []record.Value) []record.Value {
 	system, m := &rules.Systems[r.Payment.System], l.Members[r.Payment.System]
-	created := m == nil || m.State == Creating
+	created := m == nil || m.Key == ""
 	held := slices.Clone(predicted)
 	for f := range held {
 		switch {

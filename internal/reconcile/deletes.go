@@ -206,6 +206,11 @@ func (w *work) bury(leavers []int, rule string, lost []Candidate) {
 			m.State, m.Why = Detached, whyUnlinked
 		}
 	}
+	for s, m := range w.link.Members {
+		if m != nil && m.parked() {
+			w.link.Members[s] = nil
+		}
+	}
 	w.note(None, nil, nil, from, rule, lost)
 }
 

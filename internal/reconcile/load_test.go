@@ -48,6 +48,9 @@ func (w *world) pay(n int, p Payment, lost bool) bool {
 		w.links[n] = Intend(w.links[n], p)
 		if email != "" && w.has(p.System, email) {
 			w.links[n].Members[p.System] = nil // refused; the next run sees why
+			if parked, ok := Park(w.links[n], p.System, w.links); ok {
+				w.links[n] = parked
+			}
 			return false
 		}
 		row = &worldRow{at: w.now}

@@ -69,7 +69,7 @@ func payment(rules *Rules, link *Link, s int, m *Member, unlisted bool) (*Paymen
 	system := &rules.Systems[s]
 	p := &Payment{System: s, LinkID: link.ID, Values: link.Base, Rev: link.Rev}
 	switch {
-	case m == nil || m.State == Creating || changedSinceRefused(link, m):
+	case m == nil || m.State == Creating || changedSinceRefused(link, m) || changedSinceParked(link, m):
 		if !system.Create || (unlisted && m == nil) {
 			return nil, nil
 		}

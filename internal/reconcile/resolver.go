@@ -54,6 +54,7 @@ func Resolve(rules *Rules, b *Bucket) (*Outcome, error) {
 	for _, w := range r.works {
 		w.resolve()
 	}
+	r.unpark()
 	r.finish()
 	r.refuse()
 	r.sort()

@@ -65,7 +65,8 @@ type Member struct {
 	// Why says in a word why a member is what it is. Quarantined: bad, refused,
 	// loop. Unlinked: ambiguous, review, ignored, deleted, out_of_scope.
 	// Detached: unlinked, gone (its row is deleted and nothing takes its
-	// place), deleted (its row says so itself), restore (its row says so, and
+	// place), taken (a row with its match is there, of another thing), deleted (its
+	// row says so itself), restore (its row says so, and
 	// the record lives: it is owed a restore).
 	Why string
 	// Acked is the link's revision that this system is known to hold.

@@ -1,0 +1,63 @@
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/internal/reconcile"
+)
+
+const separateDefinition = `
+sync: people
+systems:
+  crm:     {connector: sqlite, path: ./crm.db, object: people}
+  billing: {connector: sqlite, path: ./billing.db, object: people}
+match: email
+same: [email, name]
+deletes: {effect: hard}
+first_sync: {prefer: {system_wins: crm}, only_here: create}
+`
+
+// Two rows with one match that a person told apart: where the match is taken,
+// the second one is not made, and the run is done all the same. When the first
+// one goes, there is room.
+func TestRecordToldApartIsNotMadeWhereItsMatchIsTaken(t *testing.T) {
+	s := newPassSite(t, separateDefinition)
+	const table = `CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, name TEXT)`
+	crm := s.sqlite("crm.db", table, `INSERT INTO people VALUES (1, 'ann@x.org', 'Ann')`)
+	billing := s.sqlite("billing.db", table)
+	runs := int64(0)
+	run := func() activities.Result {
+		runs++
+		result, err := s.pass(runs)
+		require.NoError(t, err)
+		return result
+	}
+	run()
+	change(t, billing, `INSERT INTO people VALUES (7, 'ann@x.org', 'Another Ann')`)
+	require.Equal(t, activities.OutcomeWaiting, run().Outcome)
+	open, err := s.house.Ledger.Conflicts(t.Context(), ledger.ConflictFilter{Sync: "people", State: "open"})
+	require.NoError(t, err)
+	require.Len(t, open, 1)
+	_, err = s.house.Ledger.Decide(t.Context(), ledger.DecisionRow{
+		Decision: reconcile.Decision{ConflictID: open[0].ID, Digest: open[0].Digest, Verb: "separate"},
+		Sync:     "people", Who: "test", At: time.Now(),
+	})
+	require.NoError(t, err)
+	for range 2 {
+		result := run()
+		require.Equal(t, activities.OutcomeDone, result.Outcome, result.Reason)
+	}
+	require.Len(t, rows(t, crm, `SELECT id FROM people`), 1)
+	require.Len(t, rows(t, billing, `SELECT id FROM people`), 2)
+
+	change(t, crm, `DELETE FROM people`)
+	result := run()
+	require.Equal(t, activities.OutcomeDone, result.Outcome, result.Reason)
+	require.Equal(t, []string{"ann@x.org|Another Ann"}, rows(t, crm, `SELECT email, name FROM people`))
+	require.Equal(t, []string{"ann@x.org|Another Ann"}, rows(t, billing, `SELECT email, name FROM people`))
+}
