@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -33,7 +34,11 @@ func (r *Registry) Names() []string {
 func (r *Registry) Get(name string) (Connector, error) {
 	c, ok := r.byName[name]
 	if !ok {
-		return nil, Errorf(Permanent, "no connector %q; there are %s", name, strings.Join(r.Names(), ", "))
+		hint := "there are " + strings.Join(r.Names(), ", ")
+		if near := Nearest(name, r.Names()); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return nil, &Error{Kind: Permanent, Hint: hint, Err: fmt.Errorf("no connector %q", name)}
 	}
 	return c, nil
 }

@@ -116,6 +116,9 @@ func (c *checker) notIn(policy Policy, r *row) []string {
 }
 
 func (c *checker) noLastWord(last Policy, r *row) {
+	if last.Name.Value == "" { // no policy at all, and told as that
+		return
+	}
 	problem := c.fail(last.Name.Pos, "this chain has no last word: %s does not always decide", last.Name.Value)
 	problem.Hint = "end it with manual, {system_wins: SYSTEM} or {priority: […]}"
 	if last.Name.Value == "priority" {

@@ -65,7 +65,16 @@ func (p *decoder) connection(from entry) *Connection {
 		}
 	}
 	if from.value.kind == mapValue && c.Connector == (Text{}) {
-		p.fail(from.key.Pos, "%s does not say its `connector`", what).Hint = "connector: postgres · sqlite · csv"
+		problem := p.fail(from.key.Pos, "%s does not say its `connector`", what)
+		problem.Hint = "connector: postgres · sqlite · csv"
+		for _, e := range from.value.entries {
+			if suggest(e.key.Value, []string{"connector"}) != "" || foreignWord(e.key.Value) == "connector" {
+				problem.Pos = e.key.Pos
+				problem.Message += fmt.Sprintf(", but %q", e.key.Value)
+				problem.Hint = "did you mean `connector`?"
+				break
+			}
+		}
 	}
 	return c
 }

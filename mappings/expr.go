@@ -299,7 +299,7 @@ func syntaxError(err error) exprError {
 var operatorHints = map[string]string{ //nolint:gochecknoglobals // a constant table
 	`"contains"`: "write text contains part, or has(text, part)", `"startsWith"`: "write text startsWith part",
 	`"endsWith"`: "write text endsWith part", `"matches"`: `write text matches "pattern"`, `"in"`: "write value in [a, b]",
-	`"="`: "write == to compare",
+	`"="`: "write == to compare", `"&"`: "write and",
 }
 
 // CheckExpression compiles an expression over columns and tells everything

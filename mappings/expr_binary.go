@@ -12,7 +12,7 @@ func (r *rewriter) unary(n *ast.UnaryNode) typed {
 	t, from := r.rewrite(n.Node), n.Location().From
 	switch n.Operator {
 	case "not", "!":
-		r.wantBool(t)
+		r.wantBool(t, "`"+n.Operator+"` turns a condition around; to ask whether there is a value: value == nil")
 		return r.apply(from, record.Type{Kind: record.KindBool}, "\x00not", opNot, t)
 	case "-", "+":
 		r.wantNumber(t, n.Operator)
@@ -49,7 +49,7 @@ func (r *rewriter) binary(n *ast.BinaryNode) typed {
 	left, right := r.rewrite(n.Left), r.rewrite(n.Right)
 	switch n.Operator {
 	case "and", "&&", "or", "||":
-		return r.logic(n.Operator == "and" || n.Operator == "&&", left, right)
+		return r.logic(n.Operator, left, right)
 	case "??":
 		return r.coalesce(left, right)
 	case "==", "!=", "<", "<=", ">", ">=":
@@ -73,9 +73,21 @@ func (r *rewriter) binary(n *ast.BinaryNode) typed {
 
 // logic is the three-valued `and` and `or`; the right side is evaluated only
 // where the left one does not decide.
-func (r *rewriter) logic(and bool, left, right typed) typed {
-	r.wantBool(left)
-	r.wantBool(right)
+func (r *rewriter) logic(operator string, left, right typed) typed {
+	and := operator == "and" || operator == "&&"
+	hint := ""
+	switch {
+	case operator == "||" && left.typ.Kind == record.KindString:
+		hint = "`||` is `or` here; texts are joined with +, and a default stands behind ??"
+	case !and:
+		hint = "`" + operator + "` stands between conditions; a default stands behind ??"
+	default:
+		hint = "`" + operator + "` stands between conditions, such as value != nil"
+	}
+	before := len(r.errors)
+	if r.wantBool(left, hint); len(r.errors) == before {
+		r.wantBool(right, hint)
+	}
 	name, fn, test, testFn := "\x00or", opOr, "\x00true", opTruth
 	if and {
 		name, fn, test, testFn = "\x00and", opAnd, "\x00false", opFalse

@@ -62,7 +62,7 @@ func (r *rewriter) hold(value ast.Node, body func(held func() ast.Node) ast.Node
 
 func (r *rewriter) conditional(n *ast.ConditionalNode) typed {
 	cond, yes, no := r.rewrite(n.Cond), r.rewrite(n.Exp1), r.rewrite(n.Exp2)
-	r.wantBool(cond)
+	r.wantBool(cond, "CONDITION ? THEN : ELSE, and for a default: value ?? ELSE")
 	typ, ok := commonType(yes, no)
 	if !ok {
 		return r.failAt(no.from, fmt.Sprintf("is %s, and the other way out is %s", kindWords(no.typ.Kind), kindWords(yes.typ.Kind)), "")
@@ -77,9 +77,9 @@ func choose(cond, yes, no ast.Node) ast.Node {
 	return &ast.ConditionalNode{Cond: cond, Exp1: yes, Exp2: no}
 }
 
-func (r *rewriter) wantBool(t typed) {
+func (r *rewriter) wantBool(t typed, hint string) {
 	if k := t.typ.Kind; k != record.KindBool && k != record.Any {
-		r.failAt(t.from, "must be true or false, and this is "+kindWords(k), "")
+		r.failAt(t.from, "must be true or false, and this is "+kindWords(k), hint)
 	}
 }
 

@@ -133,7 +133,7 @@ func (c closureCall) node(list ast.Node) ast.Node {
 	if body.node == nil { // count(list of bools)
 		body = typed{node: &ast.PointerNode{}, typ: c.elem, from: c.from}
 	}
-	r.wantBool(body)
+	r.wantBool(body, "")
 	call := builtin(c.name, list, &ast.PredicateNode{Node: r.truthNode(body.node, body.from)})
 	if c.typ().Kind == record.KindInt {
 		return r.node("\x00whole", opWhole, c.from, call)

@@ -1,6 +1,7 @@
 package mappings
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -33,6 +34,10 @@ func (p *decoder) limits(n *node) Limits {
 	for _, e := range p.keys(n, "limits", limitKeys()) {
 		place := places[e.key.Value]
 		before := len(p.problems)
+		if e.value.kind == scalarValue {
+			p.bareLimit(e)
+			continue
+		}
 		for _, bound := range p.keys(e.value, "the limit "+e.key.Value, []string{"count", "percent"}) {
 			place.Set = true
 			if bound.key.Value == "count" {
@@ -50,6 +55,17 @@ func (p *decoder) limits(n *node) Limits {
 		}
 	}
 	return l
+}
+
+// bareLimit refuses a number that does not say what it counts.
+func (p *decoder) bareLimit(e entry) {
+	key, value := e.key.Value, e.value.text.Value
+	problem := p.fail(e.value.text.Pos, "the limit %s must say whether it is a count or a percentage", key)
+	if number, is := strings.CutSuffix(value, "%"); is {
+		problem.Hint = key + ": {percent: " + strings.TrimSpace(number) + "}"
+	} else {
+		problem.Hint = fmt.Sprintf("%s: {count: %s} · %s: {percent: %s}", key, value, key, value)
+	}
 }
 
 func (p *decoder) firstSync(n *node, systems []string) FirstSync {

@@ -180,3 +180,36 @@ func TestNoSecretInProblems(t *testing.T) {
 	_, problems = substitute(Text{Value: canary + "${"}, lookup)
 	require.NotContains(t, problems.Error(), canary)
 }
+
+func TestConnectionsSayWhatAMisspeltKeyMeant(t *testing.T) {
+	t.Parallel()
+	for entry, want := range map[string]string{
+		"{conector: sqlite, path: a}": "connection x does not say its `connector`, but \"conector\"",
+		"{driver: sqlite, path: a}":   "connection x does not say its `connector`, but \"driver\"",
+		"{path: a}":                   "connection x does not say its `connector`",
+	} {
+		_, problems := ParseConnections("connections.yaml", []byte("connections:\n  x: "+entry+"\n"))
+		require.Len(t, problems, 1)
+		require.Equal(t, want, problems[0].Message)
+	}
+}
+
+func TestABareLimitIsShownWithItsUnit(t *testing.T) {
+	t.Parallel()
+	for written, hint := range map[string]string{
+		"5": "delete: {count: 5} · delete: {percent: 5}", "5%": "delete: {percent: 5}",
+	} {
+		_, problems := Parse("x.yaml", []byte(smallWith("limits: {delete: "+written+"}")))
+		require.Len(t, problems, 1, "%v", problems)
+		require.Equal(t, hint, problems[0].Hint)
+	}
+	_, problems := Parse("x.yaml", []byte(smallWith("limits: {deletes: {count: 5}}")))
+	require.Len(t, problems, 1)
+	require.Equal(t, "did you mean `delete`?", problems[0].Hint)
+}
+
+// smallWith is a small definition in order, with one more line.
+func smallWith(line string) string {
+	return "sync: s\nsystems: {a: {use: a, object: t}, b: {use: b, object: t}}\nmatch: id\nsame: all\n" +
+		"conflicts: {resolve: [{system_wins: a}]}\n" + line + "\n"
+}

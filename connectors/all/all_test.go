@@ -40,6 +40,6 @@ func TestEveryConnectorIsListed(t *testing.T) {
 func TestUnknownConnectorsAreNamed(t *testing.T) {
 	t.Parallel()
 	_, err := all.Registry().Open(t.Context(), "oracle", connectors.Config{})
-	require.ErrorContains(t, err, `no connector "oracle"; there are csv, memory, postgres, sqlite`)
+	require.ErrorContains(t, err, `no connector "oracle" (there are csv, memory, postgres, sqlite)`)
 	require.Equal(t, connectors.Permanent, connectors.KindOf(err))
 }

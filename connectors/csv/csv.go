@@ -91,7 +91,7 @@ func newObject(config connectors.Config) (*object, error) {
 		case "read_only":
 			o.readOnly, err = strconv.ParseBool(value)
 		default:
-			err = errors.New("there is no such option; there are path, delimiter, read_only")
+			return nil, connectors.UnknownOption(name, "path", "delimiter", "read_only")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("option %s: %w", name, err)

@@ -167,37 +167,17 @@ func notFound(ctx context.Context, conn *pgconn.PgConn, object string) error {
 	}
 }
 
-// nearest gives the name that differs least, if it is near at all.
+// nearest gives the table that was probably meant, with or without its schema.
 func nearest(want string, names []string) string {
-	best, bestDistance := "", 1+len(want)/3
-	for _, n := range names {
-		_, table, _ := strings.Cut(n, ".")
-		for _, form := range []string{n, table} {
-			if d := distance(strings.ToLower(want), strings.ToLower(form)); d < bestDistance {
-				best, bestDistance = n, d
-			}
-		}
+	if near := connectors.Nearest(want, names); near != "" {
+		return near
 	}
-	return best
-}
-
-// distance is Levenshtein's, over bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	tables := make([]string, len(names))
+	for i, n := range names {
+		_, tables[i], _ = strings.Cut(n, ".")
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
+	if i := slices.Index(tables, connectors.Nearest(want, tables)); i >= 0 {
+		return names[i]
 	}
-	return row[len(b)]
+	return ""
 }

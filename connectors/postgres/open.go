@@ -137,7 +137,7 @@ func (o *object) options() error {
 		case "overlap":
 			o.overlap, err = time.ParseDuration(value)
 		default:
-			o.log.Warn("postgres has no such option", "system", o.config.System, "option", name)
+			return connectors.UnknownOption(name, "url", "password", "timezone", "overlap")
 		}
 		if err != nil {
 			return connectors.Errorf(connectors.Permanent, "option %s of %s is not a duration such as 3s", name, o.config.System)

@@ -109,7 +109,7 @@ func newObject(config connectors.Config) (*object, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(config.Options)) {
 		if err := o.option(name, config.Options[name]); err != nil {
-			return nil, fmt.Errorf("option %s: %w", name, err)
+			return nil, err
 		}
 	}
 	if o.path == "" {
@@ -137,13 +137,16 @@ func (o *object) option(name, value string) error {
 		units := map[string]int64{"text": 0, "unix": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
 		unit, known := units[value]
 		if !known {
-			return errors.New("one of text, unix, unix_ms, unix_us")
+			return errors.New("option timestamps: one of text, unix, unix_ms, unix_us")
 		}
 		o.decoding.unit = unit
 	default:
-		return errors.New("there is no such option; there are path, read_only, timestamps, busy_timeout, foreign_keys")
+		return connectors.UnknownOption(name, "path", "read_only", "timestamps", "busy_timeout", "foreign_keys")
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("option %s: %w", name, err)
+	}
+	return nil
 }
 
 func onOff(s string) (bool, error) {
