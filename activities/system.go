@@ -2,6 +2,8 @@ package activities
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/syncline-dev/syncline/connectors"
@@ -63,13 +65,25 @@ func (s *Sessions) OpenObject(ctx context.Context, def *mappings.Definition, sys
 	}
 	object, err := s.Registry.Open(ctx, connector, config)
 	if err != nil {
-		return nil, connectors.Wrap(connectors.Transient, "open "+name, err)
+		return nil, atSystem(name, err)
 	}
 	object = connectors.WithRetry(object, passing)
 	if s.Wrap != nil {
 		object = s.Wrap(object)
 	}
 	return object, nil
+}
+
+// atSystem says in which system it happened, where the connector does not.
+func atSystem(name string, err error) error {
+	if known, is := errors.AsType[*connectors.Error](err); is {
+		for _, word := range strings.FieldsFunc(known.Doing, func(r rune) bool { return r == ' ' || r == '(' }) {
+			if word == name {
+				return err
+			}
+		}
+	}
+	return connectors.Wrap(connectors.Transient, "system "+name, err)
 }
 
 // passing rides out a dropped connection or a deadlock where it happened: some

@@ -114,7 +114,7 @@ func (a *app) undescribed(def *mappings.Definition, system *mappings.System, err
 	name := system.Name.Value
 	problem := mappings.Problem{
 		Pos: system.Pos, Severity: mappings.SeverityError, Sync: def.Sync.Value, Line: a.lineAt(system.Pos),
-		Message: fmt.Sprintf("system %s: %s", name, strings.TrimPrefix(err.Error(), "open "+name+": ")),
+		Message: fmt.Sprintf("system %s: %s", name, strings.TrimPrefix(err.Error(), "system "+name+": ")),
 	}
 	if codeOfKind(err) == exitUnreachable {
 		problem.Hint = unreachedHint

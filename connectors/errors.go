@@ -53,14 +53,16 @@ type Error struct {
 	Err   error
 }
 
-// Error gives the message: what was being done, and why it failed.
+// Error gives the message: what was being done, and why it failed. What the
+// cause begins with already is not said twice.
 func (e *Error) Error() string {
 	msg := e.Doing
 	if e.Err != nil {
-		if msg != "" {
-			msg += ": "
+		cause := e.Err.Error()
+		if msg != "" && !strings.HasPrefix(cause, msg+": ") {
+			cause = msg + ": " + cause
 		}
-		msg += e.Err.Error()
+		msg = cause
 	}
 	switch {
 	case e.Hint == "":

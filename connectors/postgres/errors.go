@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -87,9 +88,16 @@ func connectionKind(err error) (connectors.Kind, bool) {
 	return connectors.Transient, errors.As(err, &connect) || errors.As(err, &network)
 }
 
-// connectionText keeps the cause of a failed connection on one line.
+// connectionText keeps the cause of a failed connection on one line. Each way
+// that was tried, with TLS and without, has a line; alike ones are told once.
 func connectionText(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
+	var told []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.Join(strings.Fields(line), " "); line != "" && !slices.Contains(told, line) {
+			told = append(told, line)
+		}
+	}
+	return strings.Join(told, " ")
 }
 
 // kindOf gives the kind of an SQLSTATE, and what the user can do.
