@@ -177,3 +177,65 @@ func BenchmarkLoadSlots(b *testing.B) {
 		b.ReportMetric(float64(len(links)*n)/b.Elapsed().Seconds(), "links/s")
 	})
 }
+
+// BenchmarkEdits is what a run of few edits in a large ledger asks of it: each
+// edited link is decided and owed to the other system, and then acknowledged.
+func BenchmarkEdits(b *testing.B) {
+	const size, every, group, slice, payments = 1_000_000, 10, 64_000, 8_000, 10_000
+	if testing.Short() {
+		b.Skip("takes long")
+	}
+	c := newCrowd(size)
+	s := benchLedger(b)
+	f := begin(b, s, c.scope, "run")
+	c.fill(b, s, f, 64_000)
+	n := 0
+	for b.Loop() {
+		n++
+		edited := make([]*reconcile.Link, 0, size/every)
+		for i := n % every; i < size; i += every {
+			edited = append(edited, c.links[i])
+		}
+		for start := 0; start < len(edited); start += group {
+			links := edited[start:min(start+group, len(edited))]
+			_, _, err := s.CommitParts(b.Context(), f, c.scope, ledger.Parts{
+				Step: "decide", Part: fmt.Sprint(n, start),
+				Next: func(p int) (*ledger.Change, error) {
+					if p*slice >= len(links) {
+						return nil, nil
+					}
+					return decided(b, s, c.scope, links[p*slice:min((p+1)*slice, len(links))], n), nil
+				},
+				Result: func() ([]byte, error) { return nil, nil },
+			})
+			require.NoError(b, err)
+		}
+		for start := 0; start < len(edited); start += payments {
+			links := edited[start:min(start+payments, len(edited))]
+			for _, l := range links {
+				l.Members[1].Acked, l.Members[1].RawHash = l.Rev, rawHash(-n, int(l.Rev))
+			}
+			_, _, err := s.Commit(b.Context(), f, c.scope, ledger.Change{Step: "load", Part: fmt.Sprint(n, start), Links: links})
+			require.NoError(b, err)
+		}
+	}
+	b.ReportMetric(float64(size/every*n)/b.Elapsed().Seconds(), "edits/s")
+}
+
+func decided(b *testing.B, s *ledger.Store, scope ledger.Scope, links []*reconcile.Link, n int) *ledger.Change {
+	b.Helper()
+	keys := make([]record.Key, len(links))
+	change := &ledger.Change{Links: links, Owed: map[string][]reconcile.Payment{}}
+	for i, l := range links {
+		keys[i] = l.Members[0].Key
+	}
+	found, _, err := s.Load(b.Context(), scope, ledger.Select{Keys: map[int][]record.Key{0: keys}})
+	require.NoError(b, err)
+	require.Len(b, found, len(links))
+	for _, l := range links {
+		l.Rev++
+		l.Base[3], l.Members[0].RawHash, l.Members[0].Acked = fmt.Sprintf("value %d", l.Rev), rawHash(n, int(l.Rev)), l.Rev
+		change.Owed[l.ID] = []reconcile.Payment{{System: 1, LinkID: l.ID, Op: reconcile.OpUpdate, Rev: l.Rev}}
+	}
+	return change
+}
