@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,10 +78,8 @@ func (s *Sessions) OpenObject(ctx context.Context, def *mappings.Definition, sys
 // atSystem says in which system it happened, where the connector does not.
 func atSystem(name string, err error) error {
 	if known, is := errors.AsType[*connectors.Error](err); is {
-		for _, word := range strings.FieldsFunc(known.Doing, func(r rune) bool { return r == ' ' || r == '(' }) {
-			if word == name {
-				return err
-			}
+		if slices.Contains(strings.FieldsFunc(known.Doing, func(r rune) bool { return r == ' ' || r == '(' }), name) {
+			return err
 		}
 	}
 	return connectors.Wrap(connectors.Transient, "system "+name, err)

@@ -19,9 +19,10 @@ func newInit(a *app) *cobra.Command {
 	var list bool
 	c := &cobra.Command{
 		Use:   "init",
-		Short: "Begin: write a first definition and its connections",
-		Long: "Write a folder of definitions (./mappings) with a commented definition and the connections\n" +
-			"that it uses. --example chooses which one; --list shows them. Nothing is ever overwritten.",
+		Short: "Begin: write a first definition, its connections and a little data",
+		Long: "Write a folder of definitions (./mappings) with a commented definition, the connections that\n" +
+			"it uses and small SQLite and CSV files for it to run on. --example chooses which one; --list\n" +
+			"shows them. Nothing is ever overwritten.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			all, err := loadExamples()
@@ -46,9 +47,10 @@ func newInit(a *app) *cobra.Command {
 
 // example is a definition that runs as it is, and the connections that it uses.
 type example struct {
-	name, about string
-	source      []byte
-	connections []string
+	name, about, sync string
+	source            []byte
+	connections       []string
+	files             []string // of systems that it names without a connection
 }
 
 func loadExamples() ([]example, error) {
@@ -69,10 +71,12 @@ func loadExamples() ([]example, error) {
 		if err := problems.Err(); err != nil {
 			return nil, err
 		}
-		e := example{name: strings.TrimSuffix(file, ".yaml"), about: definitions[0].About, source: source}
+		e := example{name: strings.TrimSuffix(file, ".yaml"), about: definitions[0].About, sync: definitions[0].Sync.Value, source: source}
 		for _, system := range definitions[0].Systems {
 			if system.Use.Value != "" {
 				e.connections = append(e.connections, system.Use.Value)
+			} else if path := system.Options["path"].Value; path != "" {
+				e.files = append(e.files, path)
 			}
 		}
 		all = append(all, e)
@@ -122,20 +126,68 @@ func (a *app) begin(e example) error {
 		return err
 	}
 	a.screen.say("%s %s   %s", a.screen.green("✓"), definition, a.screen.dim(e.about))
-	err = writeNew(connections, []byte(connectionsHead+strings.Join(entries, "\n")+"\n"))
+	made := strings.Join(entries, "\n") + "\n"
+	err = writeNew(connections, []byte(connectionsHead+made))
 	switch {
 	case err == nil:
+		entries = nil
 		a.screen.say("%s %s", a.screen.green("✓"), connections)
 	case errors.Is(err, fs.ErrExist):
-		a.screen.say("  %s is there already and stays as it is. The example uses:", connections)
-		for _, entry := range entries {
-			a.screen.say("    %s", strings.TrimSpace(entry))
-		}
+		a.screen.say("  %s is there already and stays as it is", connections)
+		entries = lacking(connections, e.connections, entries)
 	default:
 		return err
 	}
-	a.screen.say("\nSay in connections.yaml where your systems are, then: syncline connections test")
+	variables, err := a.samples(e)
+	if err != nil {
+		return err
+	}
+	a.next(e, variables, entries)
 	return nil
+}
+
+// lacking gives the entries of connections that a file has not; all of them if
+// it cannot be read, which check will tell.
+func lacking(file string, names, entries []string) []string {
+	source, err := os.ReadFile(file) //nolint:gosec // the user's own
+	if err != nil {
+		return entries
+	}
+	there, _ := mappings.ParseConnections(file, source)
+	var left []string
+	for i, name := range names {
+		if there[name] == nil {
+			left = append(left, entries[i])
+		}
+	}
+	return left
+}
+
+// next tells the way from here to a first run, command by command.
+func (a *app) next(e example, variables, entries []string) {
+	if len(entries) > 0 {
+		a.screen.say("\nWrite into %s, below `connections:`", filepath.Join(a.flags.definitions, "connections.yaml"))
+		for _, entry := range entries {
+			a.screen.say("%s", entry)
+		}
+	}
+	a.screen.say("\nNext:")
+	for _, name := range variables {
+		a.screen.say("  export %s=postgres://USER:PASSWORD@HOST/DATABASE", name)
+	}
+	command := "  syncline"
+	if dir := a.flags.definitions; dir != "mappings" {
+		command += " --definitions " + dir
+	}
+	for _, step := range []string{"connections test", "check", "plan " + e.sync, "run " + e.sync} {
+		a.screen.say("%s %s", command, step)
+	}
+	if len(variables) == 0 {
+		a.screen.say("\nThe data is made up. For your own, write into connections.yaml where your systems are, and into\n%s what is theirs.",
+			filepath.Join(a.flags.definitions, e.name+".yaml"))
+	} else {
+		a.screen.say("\nWrite into %s the tables and columns that your systems have.", filepath.Join(a.flags.definitions, e.name+".yaml"))
+	}
 }
 
 // writeNew writes a file that is not there yet.

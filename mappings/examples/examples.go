@@ -4,7 +4,8 @@ package examples
 
 import "embed"
 
-// Files has the definitions and connections.yaml.
+// Files has the definitions, connections.yaml and, in setup/, what their systems
+// hold: tables as SQL, and files.
 //
-//go:embed *.yaml
+//go:embed *.yaml setup
 var Files embed.FS
