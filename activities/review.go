@@ -127,6 +127,11 @@ func (d *Decide) row(ctx context.Context, sync string, in Decision) (ledger.Deci
 		}
 		row.Until = record.NewTimestamp(now.Add(until))
 	}
+	if in.Verb == "link" {
+		if err := rows[0].Joinable(in.Link); err != nil {
+			return row, err
+		}
+	}
 	if in.Verb == "base" {
 		row.Verb = "take"
 		return row, nil

@@ -16,6 +16,9 @@ import (
 func verbsFor(row ledger.ConflictRow) []string {
 	switch {
 	case aboutIdentity(row):
+		if len(joinable(row)) == 0 {
+			return []string{"separate", "skip"}
+		}
 		return []string{"link", "separate", "skip"}
 	case row.FieldName == "":
 		return []string{"keep", "delete", "skip"}
@@ -26,6 +29,18 @@ func verbsFor(row ledger.ConflictRow) []string {
 	default:
 		return []string{"take", "value", "skip"}
 	}
+}
+
+// joinable are the candidates that a row whose record is not certain may be
+// joined to.
+func joinable(row ledger.ConflictRow) []reconcile.Candidate {
+	var list []reconcile.Candidate
+	for _, c := range row.Candidates {
+		if c.Link != "" && row.Joinable(c.Link) == nil {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // option is one of the choices that a person is given.
@@ -50,10 +65,8 @@ func options(row ledger.ConflictRow, view conflictView) []option {
 				add(fmt.Sprintf("as it was before: %s everywhere", shown(view.Base)), func(ch *choice) { ch.take = "base" })
 			}
 		case "link":
-			for _, candidate := range row.Candidates {
-				if candidate.Link != "" {
-					add("it is the record "+shown(matchText(candidate.Value))+", link "+candidate.Link, func(ch *choice) { ch.link = candidate.Link })
-				}
+			for _, candidate := range joinable(row) {
+				add("it is the record "+shown(matchText(candidate.Value))+", link "+candidate.Link, func(ch *choice) { ch.link = candidate.Link })
 			}
 		case "separate":
 			add("it is a record of its own: it is created in the other systems, where none has its match already", func(ch *choice) { ch.separate = true })

@@ -27,6 +27,9 @@ type conflictView struct {
 	Seen     string             `json:"seen"`
 	Since    string             `json:"since"`
 	Deadline *string            `json:"deadline"`
+	// Verbs are the ways to decide it, and Links those that it may be joined to.
+	Verbs []string `json:"verbs,omitempty"`
+	Links []string `json:"links,omitempty"`
 	// State is only given of those that are not simply open.
 	State string `json:"state,omitempty"`
 
@@ -40,6 +43,12 @@ func viewConflict(row ledger.ConflictRow) conflictView {
 	}
 	if row.State != stateOpen {
 		v.State = row.State
+	}
+	if row.State != "closed" {
+		v.Verbs = verbsFor(row)
+	}
+	for _, c := range joinable(row) {
+		v.Links = append(v.Links, c.Link)
 	}
 	if row.Deadline != 0 {
 		text := row.Deadline.String()
@@ -208,23 +217,12 @@ func flagsFor(row ledger.ConflictRow) string {
 		case "value":
 			flags = append(flags, "--value VALUE")
 		case "link":
-			if hasLinks(row) {
-				flags = append(flags, "--link LINK")
-			}
+			flags = append(flags, "--link LINK")
 		default:
 			flags = append(flags, "--"+verb)
 		}
 	}
 	return strings.Join(flags, " | ")
-}
-
-func hasLinks(row ledger.ConflictRow) bool {
-	for _, c := range row.Candidates {
-		if c.Link != "" {
-			return true
-		}
-	}
-	return false
 }
 
 // sideBySide shows what each side says, with the part that differs marked.

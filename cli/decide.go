@@ -228,6 +228,13 @@ func (a *app) staleDecision(ctx context.Context, d made) error {
 // decisionRow turns a choice into a row of the ledger.
 func decisionRow(row ledger.ConflictRow, ch choice) (ledger.DecisionRow, error) {
 	verb, _ := ch.verb()
+	if verb == "link" && aboutIdentity(row) {
+		if err := row.Joinable(ch.link); err != nil {
+			return ledger.DecisionRow{}, &exitError{
+				code: exitUsage, err: fmt.Errorf("--link: %w; nothing was written", err), next: "there are " + flagsFor(row),
+			}
+		}
+	}
 	if fit := verbsFor(row); !slices.Contains(fit, verb) {
 		return ledger.DecisionRow{}, usage(fmt.Sprintf("--%s does not fit a conflict of kind %s: there are %s", verb, row.Kind, flagsFor(row)))
 	}

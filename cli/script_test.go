@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ func TestMain(m *testing.M) {
 		"sqlite": func() { exit(runSQL(os.Args[1], os.Args[2])) },
 		"psql":   func() { exit(runPostgres(os.Args[1])) },
 		"scrub":  func() { exit(scrub(os.Stdin, os.Stdout)) },
+		"linkof": func() { exit(linkOf(os.Stdin, os.Stdout)) },
 	})
 }
 
@@ -114,6 +116,25 @@ func scrub(in io.Reader, out io.Writer) error {
 	return err
 }
 
+// linkOf prints the first link that is named in a text.
+func linkOf(in io.Reader, out io.Writer) error {
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	m := regexp.MustCompile(`link ([0-9a-f]{32})`).FindSubmatch(text)
+	if m == nil {
+		return errors.New("no link is named")
+	}
+	_, err = out.Write(m[1])
+	return err
+}
+
+// envFile sets a variable to what a file holds.
+func envFile(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
 // params are what all scripts share: no cluster, no colours, no variables of
 // whoever runs the tests.
 func params(dir string) testscript.Params {
@@ -126,7 +147,7 @@ func params(dir string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "waitfor": waitFor, "waitlog": waitLog,
+			"exits": exits, "waitfor": waitFor, "waitlog": waitLog, "envfile": envFile,
 		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,21 @@ type ConflictRow struct {
 	State string
 	// Seen is when its candidates were stored last.
 	Seen time.Time
+	// Full are the candidates' links that cannot be the row's: they have another
+	// row in its system.
+	Full []string
+}
+
+// Joinable says why a person cannot join the row of an identity conflict to a
+// link; nil if they can.
+func (r ConflictRow) Joinable(link string) error {
+	if !slices.ContainsFunc(r.Candidates, func(c reconcile.Candidate) bool { return c.Link != "" && c.Link == link }) {
+		return fmt.Errorf("link %s is none of the candidates of conflict %d", link, r.Conflict.ID)
+	}
+	if slices.Contains(r.Full, link) {
+		return fmt.Errorf("link %s has another row in %s already, and one record has one row in a system", link, r.AllSystems[r.System])
+	}
+	return nil
 }
 
 // ConflictFilter says which conflicts to list.
@@ -137,6 +153,11 @@ func (t *tx) matchesOf(n *names, rows []ConflictRow) error {
 		if row.LinkID != "" {
 			ids = append(ids, row.LinkID)
 		}
+		for _, c := range row.Candidates {
+			if c.Link != "" {
+				ids = append(ids, c.Link)
+			}
+		}
 		if row.Key != "" && row.System >= 0 {
 			l.want(0, rowRef{n.systems[row.System], string(row.Key)})
 		}
@@ -154,6 +175,11 @@ func (t *tx) matchesOf(n *names, rows []ConflictRow) error {
 		}
 		if row.Key == "" || row.System < 0 {
 			continue
+		}
+		for _, c := range row.Candidates {
+			if link := l.links[c.Link]; link != nil && !link.Takes(row.System, row.Key) {
+				row.Full = append(row.Full, c.Link)
+			}
 		}
 		if m := l.loose[rowRef{n.systems[row.System], string(row.Key)}]; m != nil {
 			row.Match = m.Match

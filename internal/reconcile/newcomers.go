@@ -1,6 +1,10 @@
 package reconcile
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/syncline-dev/syncline/internal/record"
+)
 
 // newcomers are rows, one of a system at most, that match no link.
 func (r *resolver) newcomers(rel *relations, component []int) []step {
@@ -132,6 +136,17 @@ func (l *Link) leftBy(s int) leave {
 		}
 	}
 	return stays
+}
+
+// Takes reports whether a row of a system may be joined to the link: its place
+// there is free, or is the row's own.
+func (l *Link) Takes(system int, key record.Key) bool {
+	if system >= 0 && system < len(l.Members) {
+		if m := l.Members[system]; m != nil && m.Key == key {
+			return true
+		}
+	}
+	return free(l.Members, system)
 }
 
 func free(members []*Member, s int) bool {
