@@ -73,17 +73,8 @@ func (p *decoder) policyOf(e entry, systems []string) Policy {
 func (p *decoder) unknownPolicy(name Text) {
 	problem := p.fail(name.Pos, "there is no policy %q", name.Value)
 	all := append(plainPolicies(), argumentPolicies()...)
-	ours := name.Value
-	if !slices.Contains(all, ours) {
-		ours = foreignPolicy(name.Value)
-	}
-	if ours == "" {
-		ours = foreignPolicy(strings.ToUpper(name.Value))
-	}
-	if own, err := reconcile.ParsePolicyName(name.Value); ours == "" && err == nil {
-		ours = own
-	}
-	if ours == "" {
+	ours, err := reconcile.ParsePolicyName(name.Value)
+	if err != nil {
 		ours = suggest(name.Value, all)
 	}
 	switch ours {

@@ -81,16 +81,3 @@ func foreignWord(word string) string {
 		"timeout": "deadline", "fallback": "then", "tz": "timezone", "interval_": "every", "frequency": "every",
 	}[word]
 }
-
-// foreignPolicy gives our policy for what other tools call it.
-func foreignPolicy(word string) string {
-	return map[string]string{
-		"NEWER_WINS": "newest_wins", "LATEST_WINS": "newest_wins", "last_write_wins": "newest_wins", "lww": "newest_wins",
-		"last_update_wins": "newest_wins", "USELATEST": "newest_wins", "newer": "newest_wins", "latest": "newest_wins",
-		"first_update_wins": "oldest_wins", "USEEARLIEST": "oldest_wins", "older": "oldest_wins", "USEMAX": "max",
-		"USEMIN": "min", "USEDELTA": "delta", "DISCARD": "skip", "IGNORE": "skip", "ignore": "skip", "MANUAL": "manual",
-		"ask": "manual", "review": "manual", "source_wins": "system_wins", "target_wins": "system_wins",
-		"path1": "system_wins", "path2": "system_wins", "apply_remote": "system_wins", "keep_local": "system_wins",
-		"merge": "union", "coalesce": "fill_blank",
-	}[word]
-}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,19 +20,25 @@ func Policies() []string {
 // the second.
 func Aliases() map[string][]string {
 	return map[string][]string{
-		"newest_wins": {"NEWER_WINS", "newer", "newest", "last_update_wins", "latest", "last_write_wins", "update_if_newer", "latest_timestamp"},
-		"oldest_wins": {"OLDER_WINS", "older", "oldest", "first_update_wins", "earliest", "first_write_wins", "earliest_timestamp"},
-		"system_wins": {"path1", "path2", "left", "right", "source", "target", "local", "remote", "apply_remote", "keep_local", "site_priority"},
-		"priority":    {"site_priorities", "order"},
-		"owner_wins":  {"master_wins", "authoritative"},
-		"fill_blank":  {"fill_empty", "if_blank", "coalesce", "prefer_non_null"},
-		"max":         {"USEMAX", "larger", "greatest", "maximum"},
-		"min":         {"USEMIN", "smaller", "least", "minimum"},
-		"union":       {"merge_sets", "append"},
-		"delta":       {"USEDELTA", "additive", "counter", "delta_conflict_resolution"},
-		"expression":  {"custom", "script"},
-		"skip":        {"IGNORE", "DISCARD", "none", "skip_if_conflict"},
-		"manual":      {"MANUAL", "ask", "ABEND", "error"},
+		"newest_wins": {
+			"NEWER_WINS", "newer", "newest", "last_update_wins", "latest", "LATEST_WINS", "USELATEST", "last_write_wins", "lww",
+			"update_if_newer", "latest_timestamp",
+		},
+		"oldest_wins": {"OLDER_WINS", "older", "oldest", "first_update_wins", "earliest", "USEEARLIEST", "first_write_wins", "earliest_timestamp"},
+		"system_wins": {
+			"path1", "path2", "left", "right", "source", "target", "source_wins", "target_wins", "local", "remote", "apply_remote",
+			"keep_local", "site_priority",
+		},
+		"priority":   {"site_priorities", "order"},
+		"owner_wins": {"master_wins", "authoritative"},
+		"fill_blank": {"fill_empty", "if_blank", "coalesce", "prefer_non_null"},
+		"max":        {"USEMAX", "larger", "greatest", "maximum"},
+		"min":        {"USEMIN", "smaller", "least", "minimum"},
+		"union":      {"merge", "merge_sets", "append"},
+		"delta":      {"USEDELTA", "additive", "counter", "delta_conflict_resolution"},
+		"expression": {"custom", "script"},
+		"skip":       {"IGNORE", "DISCARD", "none", "skip_if_conflict"},
+		"manual":     {"MANUAL", "ask", "review", "ABEND", "error"},
 	}
 }
 
@@ -40,20 +47,20 @@ func policyNames() map[string]string {
 	for own, others := range Aliases() {
 		names[own] = own
 		for _, other := range others {
-			names[other] = own
+			names[strings.ToLower(other)] = own
 		}
 	}
 	return names
 }
 
 // SideOf gives the place of the system that an alias of system_wins means:
-// 0 for path1, left, source, local, 1 for path2, right, target, remote. ok is
+// 0 for path1, left, source and the like, 1 for path2, right, target. ok is
 // false for every other name.
 func SideOf(alias string) (system int, ok bool) {
 	switch strings.ToLower(alias) {
-	case "path1", "left", "source", "local", "keep_local":
+	case "path1", "left", "source", "source_wins", "local", "keep_local":
 		return 0, true
-	case "path2", "right", "target", "remote", "apply_remote":
+	case "path2", "right", "target", "target_wins", "remote", "apply_remote":
 		return 1, true
 	default:
 		return 0, false
@@ -65,9 +72,13 @@ func DeleteSettings() []string {
 	return []string{"update_wins", "delete_wins", "newest_wins", "manual"}
 }
 
-// ParsePolicyName gives a policy's own name for any name that it is known by.
+// ParsePolicyName gives a policy's own name for any name that it is known by;
+// of other tools' names case does not count.
 func ParsePolicyName(name string) (string, error) {
-	if own, known := policyNames()[name]; known {
+	if slices.Contains(Policies(), name) {
+		return name, nil
+	}
+	if own, known := policyNames()[strings.ToLower(name)]; known {
 		return own, nil
 	}
 	return "", fmt.Errorf("%q is no policy", name)

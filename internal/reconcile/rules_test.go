@@ -59,10 +59,13 @@ func TestPolicyNames(t *testing.T) {
 			require.Equal(t, own, got)
 		}
 	}
-	for alias, want := range map[string]string{"NEWER_WINS": "newest_wins", "USEMAX": "max", "path1": "system_wins"} {
+	for alias, want := range map[string]string{"NEWER_WINS": "newest_wins", "USEMAX": "max", "path1": "system_wins", "lww": "newest_wins", "review": "manual"} {
 		require.Equal(t, want, seen[alias])
 	}
-	_, err := ParsePolicyName("best_wins")
+	folded, err := ParsePolicyName("Last_Write_Wins")
+	require.NoError(t, err)
+	require.Equal(t, "newest_wins", folded)
+	_, err = ParsePolicyName("best_wins")
 	require.ErrorContains(t, err, "best_wins")
 }
 
