@@ -26,15 +26,19 @@ type screen struct {
 	asks  bool
 	color bool
 	json  bool
-	// env stands in the first line of every output.
-	env      string
-	announce bool
+	// env stands in the first line of every output; announced says that it does,
+	// and prefaced that it stands before the bars, where out goes elsewhere.
+	env                 string
+	announced, prefaced bool
+	// together: out and err are one terminal.
+	together bool
 	// lines reads answers; one for all questions, because it reads ahead.
 	lines *bufio.Scanner
 }
 
 func newScreen(in io.Reader, out, err io.Writer) *screen {
 	s := &screen{in: in, out: out, err: err, lines: bufio.NewScanner(in), terminal: isTerminal(err), asks: isTerminal(out) && isTerminalIn(in)}
+	s.together = s.terminal && isTerminal(out)
 	s.color = isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return s
 }
@@ -83,19 +87,39 @@ func (s *screen) question(ctx context.Context, text string) (string, error) {
 }
 
 // write puts text on the screen as it is; a screen that went away shows nothing.
-func (s *screen) write(text string) { _, _ = io.WriteString(s.err, text) }
+func (s *screen) write(text string) {
+	if text != "" {
+		s.preface()
+		_, _ = io.WriteString(s.err, text)
+	}
+}
+
+// preface puts the environment before what a person sees of the progress: a
+// bar that comes first would be drawn over, and the header stand below it.
+func (s *screen) preface() {
+	switch {
+	case s.together:
+		s.head(s.out)
+	case s.terminal && !s.prefaced && s.env != "" && !s.json:
+		s.prefaced = true
+		s.environment(s.err)
+	}
+}
 
 // note prints a line of progress.
 func (s *screen) note(format string, args ...any) {
+	s.preface()
 	fmt.Fprintf(s.err, format+"\n", args...)
 }
 
 func (s *screen) head(w io.Writer) {
-	if s.env != "" && !s.announce && !s.json {
-		fmt.Fprintf(w, "environment: %s\n", s.env)
+	if s.env != "" && !s.announced && !s.json && (w != s.err || !s.prefaced) {
+		s.environment(w)
 	}
-	s.announce = true
+	s.announced = true
 }
+
+func (s *screen) environment(w io.Writer) { fmt.Fprintf(w, "environment: %s\n", s.env) }
 
 // print prints an object as one line of JSON.
 func (s *screen) print(v any) error {
