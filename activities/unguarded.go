@@ -18,7 +18,7 @@ import (
 // was let through had found: fields that would turn empty are counted in what
 // is owed, and conflicts by when they were opened.
 func (g *Guard) unguarded(ctx context.Context, session *Session, in *GuardInput) error {
-	runs, err := g.Ledger.Runs(ctx, in.Pass.Sync, unguardedRuns)
+	runs, err := g.Ledger.Runs(ctx, in.Pass.Sync, UnguardedRuns)
 	if err != nil {
 		return err
 	}
@@ -64,9 +64,9 @@ func (g *Guard) unguarded(ctx context.Context, session *Session, in *GuardInput)
 	return nil
 }
 
-// unguardedRuns is how many runs in a row may have been stopped; all of them
+// UnguardedRuns is how many runs in a row may have been stopped; all of them
 // found the same, so that further ones add nothing.
-const unguardedRuns = 100
+const UnguardedRuns = 100
 
 // blankedOwed counts by field in how many records a system is owed nothing
 // where it has something.

@@ -52,7 +52,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.flags.env, "env", "", "environment: connections.<env>.yaml, with a state of its own")
 	flags.StringVar(&a.flags.ledger, "ledger", "", "ledger URL, such as postgres://… (default a file in the state folder)")
 	flags.StringVar(&a.flags.stage, "stage", "", "stage URL: file:// s3:// gs:// azblob:// (default a folder in the state folder)")
-	flags.StringVar(&a.flags.keep, "keep", "", "how long the journal of writes is kept, such as 90d, or forever (default 30d)")
+	flags.StringVar(&a.flags.keep, "keep", "", "how long journal, runs and decided conflicts are kept, such as 90d, or forever (default 30d)")
 	flags.IntVar(&a.flags.temporalPort, "temporal-port", 0, "port of the engine started here (default the first free one from 7233)")
 	flags.IntVar(&a.flags.uiPort, "ui-port", 0, "port of its Web UI (default the first free one from 8233)")
 	flags.StringVarP(&a.flags.output, "output", "o", "text", "text or json")

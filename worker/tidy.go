@@ -7,13 +7,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/syncline-dev/syncline/activities"
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/workflows"
 )
 
 const (
-	// DefaultKeep is how long the journal and the tombstones of deleted records
-	// are kept where nobody says: as long as the engine keeps histories.
+	// DefaultKeep is how long the journal, runs, decided conflicts and the
+	// tombstones of deleted records are kept where nobody says: as long as the
+	// engine keeps histories.
 	DefaultKeep = 30 * 24 * time.Hour
 	// leastKeep: limits count the deletes of the last day in the journal.
 	leastKeep = 48 * time.Hour
@@ -29,7 +31,9 @@ const (
 type Tidied struct {
 	// Entries of the journal, Tombstones of deleted records, Objects of the stage.
 	Entries, Tombstones int64
-	Objects             int
+	// Runs and closed conflicts, with what was decided about them.
+	ledger.Pruned
+	Objects int
 }
 
 // keep gives the setting, or its default.
@@ -50,9 +54,9 @@ func (c Config) CheckKeep() error {
 }
 
 // Tidy forgets what is older than the house keeps it: entries of the journal,
-// tombstones that every system has answered, and what killed processes left in
-// the stage. A sync whose run is going on keeps its tombstones until the next
-// time. It may run beside anything, and on several machines at once.
+// tombstones that every system has answered, runs, closed conflicts and their
+// decisions, and what killed processes left in the stage. A sync whose run is
+// going on keeps all but the journal until the next time. It may run beside anything, and on several machines at once.
 func (h *House) Tidy(ctx context.Context, now time.Time) (Tidied, error) {
 	var (
 		done Tidied
@@ -86,9 +90,7 @@ func (h *House) Tidy(ctx context.Context, now time.Time) (Tidied, error) {
 		if goingOn {
 			continue
 		}
-		tombstones, err := h.Ledger.Purge(ctx, ledger.Fence{Sync: sync, Run: last.ID, Epoch: last.Epoch}, now.Add(-keep))
-		done.Tombstones += tombstones
-		if !errors.Is(err, ledger.ErrFenced) { // a run has begun meanwhile
+		if err := h.forget(ctx, last, now.Add(-keep), &done); !errors.Is(err, ledger.ErrFenced) { // a run has begun meanwhile
 			errs = append(errs, err)
 		}
 	}
@@ -97,6 +99,39 @@ func (h *House) Tidy(ctx context.Context, now time.Time) (Tidied, error) {
 		return run == "" || running[run] || !slices.Contains(syncs, workflows.SyncOf(run))
 	})
 	return done, errors.Join(append(errs, err)...)
+}
+
+// forget forgets what may only go while no run of a sync is going on.
+func (h *House) forget(ctx context.Context, last ledger.Run, before time.Time, done *Tidied) error {
+	fence := ledger.Fence{Sync: last.Sync, Run: last.ID, Epoch: last.Epoch}
+	tombstones, err := h.Ledger.Purge(ctx, fence, before)
+	done.Tombstones += tombstones
+	if err != nil {
+		return err
+	}
+	first, err := h.firstNeeded(ctx, last)
+	if err != nil {
+		return err
+	}
+	pruned, err := h.Ledger.Prune(ctx, fence, first, before)
+	done.Runs += pruned.Runs
+	done.Decisions += pruned.Decisions
+	done.Conflicts += pruned.Conflicts
+	return err
+}
+
+// firstNeeded is the number of the run that the limits of the next one look
+// back to: the last that was let through, as far as they look.
+func (h *House) firstNeeded(ctx context.Context, last ledger.Run) (int64, error) {
+	runs, err := h.Ledger.Runs(ctx, last.Sync, activities.UnguardedRuns)
+	first := last.Number
+	for _, run := range runs {
+		first = run.Number
+		if run.Outcome == activities.OutcomeDone || run.Outcome == activities.OutcomeWaiting {
+			break
+		}
+	}
+	return first, err
 }
 
 var stageObject = regexp.MustCompile(`^(.+/run/\d+)/`)
@@ -144,6 +179,7 @@ func (h *House) tidy(ctx context.Context) {
 	case err != nil:
 		h.logger().Warn("housekeeping failed; it is tried again tomorrow", "err", err)
 	case done != Tidied{}:
-		h.logger().Info("housekeeping", "journal", done.Entries, "tombstones", done.Tombstones, "stage", done.Objects)
+		h.logger().Info("housekeeping", "journal", done.Entries, "tombstones", done.Tombstones,
+			"runs", done.Runs, "decisions", done.Decisions, "conflicts", done.Conflicts, "stage", done.Objects)
 	}
 }

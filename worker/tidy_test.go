@@ -77,7 +77,10 @@ func TestTheHouseKeepsForAMonthAndThenForgets(t *testing.T) {
 	require.Zero(t, s.tidy(time.Now().Add(29*day)))
 	require.Equal(t, written, s.journal())
 	done := s.tidy(time.Now().Add(31 * day))
-	require.Equal(t, worker.Tidied{Entries: int64(written), Tombstones: 1}, done)
+	require.Equal(t, worker.Tidied{Entries: int64(written), Tombstones: 1, Pruned: ledger.Pruned{Runs: 2}}, done)
+	kept, err := s.house.Ledger.Runs(t.Context(), "people", 0)
+	require.NoError(t, err)
+	require.Len(t, kept, 1, "the last run stays")
 	require.Zero(t, s.journal())
 	require.Zero(t, s.tidy(time.Now().Add(31*day)), "once is enough")
 

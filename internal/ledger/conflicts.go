@@ -206,7 +206,7 @@ func (t *tx) saveConflicts(n *names, c *Change) error {
 		}
 	}
 	for _, id := range c.Closed {
-		if _, err := t.exec("UPDATE conflicts SET state = 'closed' WHERE id = ? AND sync = ?", id, n.sync); err != nil {
+		if _, err := t.exec("UPDATE conflicts SET state = 'closed', seen = ? WHERE id = ? AND sync = ?", micros(c.At), id, n.sync); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,8 @@ type ConflictRow struct {
 	Systems, AllSystems []string
 	// State is open, decided (a decision waits to be applied) or closed.
 	State string
-	// Seen is when its candidates were stored last.
+	// Seen is when its candidates were stored last; of a closed one, when it was
+	// closed.
 	Seen time.Time
 	// Full are the candidates' links that cannot be the row's: they have another
 	// row in its system.
