@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"os/signal"
 	"regexp"
 	"strings"
 	"testing"
@@ -33,6 +35,7 @@ func TestMain(m *testing.M) {
 		"sqlite": func() { exit(runSQL(os.Args[1], os.Args[2])) },
 		"psql":   func() { exit(runPostgres(os.Args[1])) },
 		"scrub":  func() { exit(scrub(os.Stdin, os.Stdout)) },
+		"coded":  func() { exit(coded(os.Args[1], os.Args[2:])) },
 		"linkof": func() { exit(linkOf(os.Stdin, os.Stdout)) },
 	})
 }
@@ -114,6 +117,30 @@ func scrub(in io.Reader, out io.Writer) error {
 	}
 	_, err = out.Write(text)
 	return err
+}
+
+// coded runs a program, passes an interrupt on to it, and prints its exit code:
+// what `exits` cannot do for one in the background.
+func coded(program string, args []string) error {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	c := exec.CommandContext(context.Background(), program, args...) //nolint:gosec // the script names it
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	if err := c.Start(); err != nil {
+		return err
+	}
+	go func() {
+		for s := range interrupts {
+			_ = c.Process.Signal(s) // it may have ended by itself
+		}
+	}()
+	err := c.Wait()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		return err
+	}
+	fmt.Printf("exit code %d\n", c.ProcessState.ExitCode())
+	return nil
 }
 
 // linkOf prints the first link that is named in a text.
