@@ -177,9 +177,27 @@ func probePlace(ctx context.Context, house *worker.House, p place) probe {
 	objects, err := discover(ctx, house, p)
 	found := probe{Connection: p.name, OK: err == nil, Objects: len(objects), Seconds: time.Since(began).Seconds()}
 	if err != nil {
-		found.Kind, found.Error = string(connectors.KindOf(err)), err.Error()
+		found.Kind, found.Error = string(connectors.KindOf(err)), probeText(err)
 	}
 	return found
+}
+
+// probeText says on one line why a connection did not open. Of what is wrong in
+// the definitions, such as a variable that is not set, the place is known.
+func probeText(err error) string {
+	var problems mappings.Problems
+	if !errors.As(err, &problems) {
+		return err.Error()
+	}
+	var told []string
+	for _, p := range problems {
+		text := p.Message
+		if p.Hint != "" {
+			text += " (" + p.Hint + ")"
+		}
+		told = append(told, text)
+	}
+	return strings.Join(told, "; ")
 }
 
 func (a *app) showProbe(p probe) error {

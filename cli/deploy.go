@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,10 +83,21 @@ type deployedView struct {
 
 func scheduled(s mappings.Schedule) bool { return s.Every > 0 || s.Cron != "" }
 
+// every says a duration as a definition has it: 15m, and not 15m0s.
+func every(d time.Duration) string {
+	text := d.String()
+	for _, rest := range []string{"m0s", "h0m"} {
+		if cut, is := strings.CutSuffix(text, rest); is {
+			text = cut + rest[:1]
+		}
+	}
+	return text
+}
+
 func inWords(s mappings.Schedule) string {
 	switch {
 	case s.Every > 0:
-		return ", every " + s.Every.String()
+		return ", every " + every(s.Every)
 	case s.Cron != "":
 		return ", by cron " + s.Cron + " " + s.Timezone
 	default:

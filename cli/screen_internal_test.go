@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -33,5 +34,15 @@ func TestTheEnvironmentComesBeforeTheBars(t *testing.T) {
 			require.Equal(t, c.out, out.String())
 			require.Equal(t, c.err, other.String())
 		})
+	}
+}
+
+func TestEveryIsSaidAsItIsWritten(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		30 * time.Second: "30s", 15 * time.Minute: "15m", 90 * time.Second: "1m30s", time.Hour: "1h", 90 * time.Minute: "1h30m",
+		24 * time.Hour: "24h", 10 * time.Hour: "10h",
+	} {
+		require.Equal(t, want, every(d))
 	}
 }
