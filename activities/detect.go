@@ -83,7 +83,11 @@ func (d *Detect) detect(ctx context.Context, request Request) (Detected, error) 
 			return Detected{}, err
 		}
 	}
-	l := &lookout{session: session, states: states, request: request, pass: pass, now: now, tolerant: last}
+	undefined, err := d.Sessions.undefined(ctx, request.Sync, states)
+	if err != nil {
+		return Detected{}, err
+	}
+	l := &lookout{session: session, states: states, undefined: undefined, request: request, pass: pass, now: now, tolerant: last}
 	detected, err := l.detect(ctx)
 	if err != nil {
 		return Detected{}, err
@@ -132,9 +136,11 @@ func (d *Detect) note(ctx context.Context, session *Session, states map[string]l
 type lookout struct {
 	session *Session
 	states  map[string]ledger.SystemState
-	request Request
-	pass    Pass
-	now     time.Time
+	// undefined is what other syncs have met that no definition names any more.
+	undefined map[string][]ledger.Met
+	request   Request
+	pass      Pass
+	now       time.Time
 	// tolerant: a system that cannot be reached is down, and the others go on.
 	tolerant bool
 	// down is why the first of them is.
@@ -143,6 +149,9 @@ type lookout struct {
 
 func (l *lookout) detect(ctx context.Context) (Detected, error) {
 	detected := Detected{Pass: l.pass, Stateless: l.session.Mapping.Stateless && !l.request.Settle}
+	if err := l.renamed(); err != nil {
+		return detected, err
+	}
 	detected.Pass.Anew = !detected.Stateless && l.anew()
 	l.request.Full = l.request.Full || detected.Pass.Anew
 	most := int64(0)

@@ -97,7 +97,11 @@ func (p *Planner) Plan(ctx context.Context, def *mappings.Definition, limit int)
 	}
 	now := p.Clock()
 	pass := Pass{Sync: def.Sync.Value, Run: "plan", Now: record.NewTimestamp(now)}
-	l := &lookout{session: session, states: states, request: Request{Sync: def.Sync.Value, Trigger: "plan"}, pass: pass, now: now}
+	undefined, err := p.Sessions.undefined(ctx, def.Sync.Value, states)
+	if err != nil {
+		return nil, err
+	}
+	l := &lookout{session: session, states: states, undefined: undefined, request: Request{Sync: def.Sync.Value, Trigger: "plan"}, pass: pass, now: now}
 	detected, err := l.detect(ctx)
 	if err != nil {
 		return nil, err

@@ -26,6 +26,8 @@ type Sessions struct {
 	Registry *connectors.Registry
 	Connect  Connect
 	Logger   *slog.Logger
+	// Defined tells whether a definition describes a sync; nil if nobody knows.
+	Defined func(sync string) bool
 	// ReadOnly: nothing is ever made; a target that the first run would make
 	// is taken for empty.
 	ReadOnly bool

@@ -14,7 +14,7 @@ func addCommands(root *cobra.Command, a *app) {
 			newDeploy(a), newUp(a),
 		}},
 		{"daily", "Every day:", []*cobra.Command{newStatus(a), newShow(a), newHistory(a), newConflicts(a), newQuarantine(a)}},
-		{"bad", "Bad days:", []*cobra.Command{newPause(a), newResume(a), newApprove(a), newRuns(a), newDoctor(a), newLogs(a)}},
+		{"bad", "Bad days:", []*cobra.Command{newPause(a), newResume(a), newRename(a), newApprove(a), newRuns(a), newDoctor(a), newLogs(a)}},
 		{"machinery", "Machinery:", []*cobra.Command{newWorker(a), newSchema(a), newConnectors(a), newVersion(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

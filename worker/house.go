@@ -74,7 +74,7 @@ func Open(ctx context.Context, c Config) (*House, error) {
 		return nil, closeAfter(store, fmt.Errorf("open the stage: %w", err))
 	}
 	h.Ledger, h.Stage = store, staged
-	h.Sessions = &activities.Sessions{Ledger: store, Registry: h.Registry, Connect: h.Connect, Logger: c.Logger}
+	h.Sessions = &activities.Sessions{Ledger: store, Registry: h.Registry, Connect: h.Connect, Defined: h.defined, Logger: c.Logger}
 	return h, nil
 }
 
@@ -130,6 +130,14 @@ func (h *House) removePassing() {
 // Project reads the definitions and connections as they are now.
 func (h *House) Project() (*mappings.Project, mappings.Problems) {
 	return mappings.LoadProject(os.DirFS(h.Config.Definitions), h.Config.Env)
+}
+
+// defined tells whether a definition describes the sync; of files that cannot
+// be read nobody knows, so they might.
+func (h *House) defined(sync string) bool {
+	project, problems := h.Project()
+	_, err := project.Find(sync)
+	return err == nil || problems.Failed()
 }
 
 // Connect gives a system's connector and options, secrets substituted and
