@@ -66,12 +66,12 @@ func Open(ctx context.Context, c Config) (*House, error) {
 	store, err := ledger.Open(ctx, ledgerURL)
 	if err != nil {
 		h.removePassing()
-		return nil, fmt.Errorf("open the ledger: %w", err)
+		return nil, err
 	}
 	staged, err := stage.Open(ctx, stageURL)
 	if err != nil {
 		h.removePassing()
-		return nil, closeAfter(store, fmt.Errorf("open the stage: %w", err))
+		return nil, closeAfter(store, err)
 	}
 	h.Ledger, h.Stage = store, staged
 	h.Sessions = &activities.Sessions{Ledger: store, Registry: h.Registry, Connect: h.Connect, Defined: h.defined, Logger: c.Logger}

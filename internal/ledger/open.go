@@ -7,9 +7,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/jmoiron/sqlx"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -70,9 +72,34 @@ func Open(ctx context.Context, address string) (*Store, error) {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open ledger: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("open ledger: %w", inOneLine(err)), s.Close())
 	}
 	return s, nil
+}
+
+// unreached is that a server cannot be reached, on one line.
+type unreached struct {
+	text string
+	err  *pgconn.ConnectError
+}
+
+func (u *unreached) Error() string { return u.text }
+func (u *unreached) Unwrap() error { return u.err }
+
+// inOneLine tells why a server cannot be reached without what was being done
+// there, and each way that was tried once.
+func inOneLine(err error) error {
+	failed, is := errors.AsType[*pgconn.ConnectError](err)
+	if !is {
+		return err
+	}
+	var told []string
+	for line := range strings.Lines(failed.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(told, line) {
+			told = append(told, line)
+		}
+	}
+	return &unreached{text: strings.Join(told, " "), err: failed}
 }
 
 func openSQLite(ctx context.Context, path string) (*Store, error) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ func TestOpenRefusesOtherAddresses(t *testing.T) {
 	_, err := ledger.Open(t.Context(), "postgres://user:canary@127.0.0.1:1/none?connect_timeout=1")
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "canary")
+	require.NotContains(t, err.Error(), "\n")
+	require.Equal(t, 1, strings.Count(err.Error(), "connection refused"), "each way that was tried is told once: %s", err)
 	_, err = ledger.Open(t.Context(), "postgres://user:canary@[broken")
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "canary")

@@ -37,8 +37,8 @@ type Stage struct {
 // parameters that gocloud.dev documents; `?prefix=folder/` puts it in a folder.
 func Open(ctx context.Context, address string) (*Stage, error) {
 	u, err := url.Parse(address)
-	if err != nil {
-		return nil, errors.New("stage address is not a URL such as file:///var/lib/syncline/stage")
+	if err != nil || u.Scheme == "" {
+		return nil, errors.New("open stage: its address is not a URL such as file:///var/lib/syncline/stage")
 	}
 	switch u.Scheme {
 	case memblob.Scheme:
@@ -57,7 +57,7 @@ func Open(ctx context.Context, address string) (*Stage, error) {
 // ones, so that the closing rename never crosses file systems.
 func openDir(u *url.URL) (*Stage, error) {
 	if u.Host != "" || !filepath.IsAbs(filepath.FromSlash(u.Path)) {
-		return nil, errors.New("a file stage needs an absolute path: file:///var/lib/syncline/stage")
+		return nil, errors.New("open stage: a file stage needs an absolute path: file:///var/lib/syncline/stage")
 	}
 	dir := filepath.Clean(filepath.FromSlash(u.Path))
 	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{
