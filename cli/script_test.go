@@ -17,10 +17,14 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // scripts look into databases
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
 	_ "modernc.org/sqlite" // scripts look into databases
 
 	"github.com/syncline-dev/syncline/cli"
+	"github.com/syncline-dev/syncline/internal/engine"
 	"github.com/syncline-dev/syncline/internal/testenv"
+	"github.com/syncline-dev/syncline/workflows"
 )
 
 var update = flag.Bool("update", false, "rewrite what the scripts expect to see") //nolint:gochecknoglobals // a flag of the test
@@ -32,11 +36,12 @@ func TestMain(m *testing.M) {
 		"syncline": func() {
 			os.Exit(cli.Execute(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
-		"sqlite": func() { exit(runSQL(os.Args[1], os.Args[2])) },
-		"psql":   func() { exit(runPostgres(os.Args[1])) },
-		"scrub":  func() { exit(scrub(os.Stdin, os.Stdout)) },
-		"coded":  func() { exit(coded(os.Args[1], os.Args[2:])) },
-		"linkof": func() { exit(linkOf(os.Stdin, os.Stdout)) },
+		"sqlite":   func() { exit(runSQL(os.Args[1], os.Args[2])) },
+		"psql":     func() { exit(runPostgres(os.Args[1])) },
+		"scrub":    func() { exit(scrub(os.Stdin, os.Stdout)) },
+		"coded":    func() { exit(coded(os.Args[1], os.Args[2:])) },
+		"linkof":   func() { exit(linkOf(os.Stdin, os.Stdout)) },
+		"schedule": func() { exit(schedule(os.Args[1])) },
 	})
 }
 
@@ -174,7 +179,7 @@ func params(dir string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "waitfor": waitFor, "waitlog": waitLog, "envfile": envFile,
+			"exits": exits, "waitfor": waitFor, "waitlog": waitLog, "waitschedule": waitSchedule, "envfile": envFile,
 		},
 	}
 }
@@ -222,6 +227,14 @@ func wait(ts *testscript.TestScript, what string, there func() bool) {
 	}
 }
 
+// waitSchedule waits until a sync has the schedule that a file holds.
+func waitSchedule(ts *testscript.TestScript, _ bool, args []string) {
+	want := ts.ReadFile(args[1])
+	wait(ts, "the schedule of "+args[0], func() bool {
+		return ts.Exec("schedule", args[0]) == nil && ts.ReadFile("stdout") == want
+	})
+}
+
 // TestScripts are the commands that need no engine.
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -249,4 +262,36 @@ func TestPostgresScripts(t *testing.T) {
 		return base(env)
 	}
 	testscript.Run(t, p)
+}
+
+// schedule prints what the engine of a `syncline up` has as the schedule of a
+// sync.
+func schedule(sync string) error {
+	e, err := engine.Connect(context.Background(), engine.Options{State: ".syncline"})
+	if err != nil {
+		return err
+	}
+	defer e.Close() //nolint:errcheck // only a client
+	d, err := e.Client().ScheduleClient().GetHandle(context.Background(), workflows.ScheduleID(sync)).Describe(context.Background())
+	if _, none := errors.AsType[*serviceerror.NotFound](err); none {
+		fmt.Println("none")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	spec, policy := d.Schedule.Spec, d.Schedule.Policy
+	for _, interval := range spec.Intervals {
+		fmt.Println("every", interval.Every)
+	}
+	for _, c := range spec.Calendars {
+		fmt.Println("at", c.Hour, c.Minute, "on", c.DayOfWeek, "of", c.DayOfMonth, c.Month)
+	}
+	action, is := d.Schedule.Action.(*client.ScheduleWorkflowAction)
+	if !is {
+		return fmt.Errorf("its action is a %T", d.Schedule.Action)
+	}
+	fmt.Printf("timezone %q, jitter %s, overlap %s, catch-up %s\n", spec.TimeZoneName, spec.Jitter, policy.Overlap, policy.CatchupWindow)
+	fmt.Printf("starts %v as %s on %s: %s\n", action.Workflow, action.ID, action.TaskQueue, d.Schedule.State.Note)
+	return nil
 }

@@ -45,6 +45,10 @@ func SetSchedule(ctx context.Context, c client.Client, def *mappings.Definition)
 		DoUpdate: func(old client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 			schedule := old.Description.Schedule
 			schedule.Spec, schedule.Action = &spec, action
+			schedule.Policy = &client.SchedulePolicies{Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: catchUp}
+			if schedule.State != nil { // whether somebody paused it is theirs
+				schedule.State.Note = def.About
+			}
 			return &client.ScheduleUpdate{Schedule: &schedule}, nil
 		},
 	})
