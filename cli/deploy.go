@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/syncline-dev/syncline/connectors"
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/mappings"
 	"github.com/syncline-dev/syncline/worker"
@@ -57,7 +56,7 @@ func (a *app) deploy(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.triggers(ctx, def, true); err != nil {
+	if err := a.install(ctx, def); err != nil {
 		return err
 	}
 	if err := a.house.Ledger.SetDeployed(ctx, name, number, true); err != nil {
@@ -65,6 +64,9 @@ func (a *app) deploy(ctx context.Context, name string) error {
 	}
 	if err := worker.SetSchedule(ctx, a.client(), def); err != nil {
 		return fmt.Errorf("set the schedule: %w", err)
+	}
+	if err := a.uninstall(ctx, name); err != nil {
+		a.screen.note("warning: triggers that nothing needs any more could not be removed; the next deploy tries again: %v", err)
 	}
 	text := fmt.Sprintf("%s %s is deployed as revision %d%s", a.screen.green("✓"), name, number, inWords(def.Schedule))
 	if a.engine.Embedded() && scheduled(def.Schedule) {
@@ -113,46 +115,14 @@ func (a *app) undeploy(ctx context.Context, name string) error {
 	if err := worker.RemoveSchedule(ctx, a.client(), name); err != nil {
 		return err
 	}
-	definitions, problems := mappings.Parse(name, []byte(revision.YAML))
-	if err := problems.Err(); err != nil {
-		return err
-	}
-	if err := a.triggers(ctx, definitions[0], false); err != nil {
-		return err
-	}
 	if err := a.house.Ledger.SetDeployed(ctx, name, revision.Number, false); err != nil {
 		return err
 	}
+	if err := a.uninstall(ctx, name); err != nil {
+		return fmt.Errorf("remove triggers; `syncline deploy %s --remove` tries again: %w", name, err)
+	}
 	return a.screen.answer(deployedView{Sync: name, Revision: revision.Number},
 		"%s %s is not deployed any more; its ledger stays", a.screen.green("✓"), name)
-}
-
-// triggers installs or removes them where the definition asks for them.
-func (a *app) triggers(ctx context.Context, def *mappings.Definition, install bool) error {
-	for _, system := range def.Systems {
-		if system.Changes.Value != string(connectors.ModeTrigger) {
-			continue
-		}
-		object, err := a.house.Sessions.OpenObject(ctx, def, system)
-		if err != nil {
-			return err
-		}
-		t, ok := connectors.As[connectors.Triggers](object)
-		if !ok {
-			object.Close()
-			return fmt.Errorf("system %s has no triggers; `changes: auto` takes what there is", system.Name.Value)
-		}
-		if install {
-			err = t.Install(ctx)
-		} else {
-			err = t.Uninstall(ctx)
-		}
-		object.Close()
-		if err != nil {
-			return fmt.Errorf("triggers of %s: %w", system.Name.Value, err)
-		}
-	}
-	return nil
 }
 
 // restoreSchedules sets the schedules of everything deployed again: the
