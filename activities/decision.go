@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/syncline-dev/syncline/internal/record"
+	"github.com/syncline-dev/syncline/mappings"
 )
 
 // verbs are the words a decision can have; each fits some kinds of conflicts,
@@ -38,13 +41,22 @@ func ValidateDecision(d Decision) error {
 	if d.Verb == "link" && d.Link == "" {
 		return errors.New("link needs the link's id")
 	}
-	if d.Until != "" {
-		if d.Verb != "skip" {
-			return errors.New("until belongs to skip")
-		}
-		if _, err := time.ParseDuration(d.Until); err != nil {
-			return errors.New("until is a duration such as 48h")
-		}
+	_, err := until(d, time.Time{})
+	return err
+}
+
+// until gives the moment until which a decision leaves a conflict alone, 0 for
+// none. Only what is not decided for good can have one.
+func until(d Decision, now time.Time) (record.Timestamp, error) {
+	if d.Until == "" {
+		return 0, nil
 	}
-	return nil
+	if d.Verb != "skip" && d.Verb != "wait" {
+		return 0, errors.New("until belongs to skip or wait: the other verbs decide for good")
+	}
+	after, err := mappings.ParseDuration(d.Until)
+	if err != nil {
+		return 0, errors.New("until is a duration such as 48h, 2d or 1w")
+	}
+	return record.NewTimestamp(now.Add(after)), nil
 }

@@ -42,7 +42,8 @@ type Decision struct {
 	Conflict int64  `json:"conflict,omitempty"`
 	Digest   string `json:"digest,omitempty"`
 	// Verb is take, link, separate, keep, delete, wait, blank, revert, accept,
-	// skip or base; System its argument for take, Link for link, Until for skip.
+	// skip or base; System its argument for take, Link for link, Until (a duration
+	// of the language, such as 2d) for skip and wait.
 	Verb   string `json:"verb,omitempty"`
 	System string `json:"system,omitempty"`
 	Link   string `json:"link,omitempty"`

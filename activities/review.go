@@ -120,12 +120,8 @@ func (d *Decide) row(ctx context.Context, sync string, in Decision) (ledger.Deci
 	now := d.Clock()
 	row := ledger.DecisionRow{Sync: sync, Who: in.Who, Why: in.Why, At: now}
 	row.Decision = reconcile.Decision{ConflictID: in.Conflict, Digest: in.Digest, Verb: in.Verb, System: reconcile.None, Link: in.Link}
-	if in.Until != "" {
-		until, err := time.ParseDuration(in.Until)
-		if err != nil {
-			return row, err
-		}
-		row.Until = record.NewTimestamp(now.Add(until))
+	if row.Until, err = until(in, now); err != nil {
+		return row, err
 	}
 	if in.Verb == "link" {
 		if err := rows[0].Joinable(in.Link); err != nil {

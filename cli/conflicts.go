@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -93,11 +92,4 @@ func findConflict(ctx context.Context, store *ledger.Store, text string) (ledger
 		}
 	}
 	return rows[0], nil
-}
-
-func untilDeadline(text string) (time.Duration, error) {
-	if days, found := cutDays(text); found {
-		return days, nil
-	}
-	return time.ParseDuration(text)
 }

@@ -169,6 +169,9 @@ func (a *app) listConflicts(rows []ledger.ConflictRow) {
 			s.say("      %-12s %s", name, shown(v.Values[name]))
 		}
 		if row.State != stateOpen {
+			if text := left(row); text != "" {
+				s.say("      %s", s.dim(text))
+			}
 			continue
 		}
 		open++
@@ -254,7 +257,20 @@ func (a *app) sideBySide(v conflictView, row ledger.ConflictRow) {
 	if row.State == stateOpen {
 		s.say("%s", a.undecided(row))
 	} else {
-		s.say("it is %s", row.State)
+		s.say("it is %s", orElse(left(row), row.State))
+	}
+}
+
+// left says until when a conflict that somebody skipped is left alone; "" for
+// one that is not.
+func left(row ledger.ConflictRow) string {
+	switch {
+	case row.State == "closed" || row.SkipUntil == 0:
+		return ""
+	case row.SkipUntil == record.TimestampInfinity:
+		return "left as it is on every side, until one of them changes"
+	default:
+		return "left alone until " + when(row.SkipUntil)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/internal/reconcile"
 	"github.com/syncline-dev/syncline/internal/record"
+	"github.com/syncline-dev/syncline/mappings"
 )
 
 // choice is what the flags of `conflicts decide` say.
@@ -23,6 +24,9 @@ type choice struct {
 	valued, separate, keep, remove, wait, blank, revert, accept, skip bool
 	all                                                               bool
 	sync, kind, field                                                 string
+
+	limited bool          // --until is given
+	pause   time.Duration // what it says
 }
 
 func newConflictsDecide(a *app) *cobra.Command {
@@ -34,7 +38,7 @@ func newConflictsDecide(a *app) *cobra.Command {
 			"applied by a run at once; it holds for the values that were shown, and is refused if they have\n" +
 			"changed since. On a terminal, without a flag that says how, it shows each and asks.",
 		RunE: func(c *cobra.Command, args []string) error {
-			ch.valued = c.Flags().Changed("value")
+			ch.valued, ch.limited = c.Flags().Changed("value"), c.Flags().Changed("until")
 			if _, given := ch.verb(); given == 0 && len(args) == 0 && a.screen.asks {
 				ch.all = true // a person is asked about each
 			}
@@ -64,7 +68,7 @@ func newConflictsDecide(a *app) *cobra.Command {
 	f.BoolVar(&ch.revert, "revert", false, "ownership: give the owner's value back")
 	f.BoolVar(&ch.accept, "accept", false, "ownership: let the edit stand")
 	f.BoolVar(&ch.skip, "skip", false, "leave it, everywhere as it is")
-	f.StringVar(&ch.until, "until", "", "with --skip: ask again after this time, such as 2d")
+	f.StringVar(&ch.until, "until", "", "leave it and ask again after this time, such as 2d; also with --skip and --wait")
 	f.StringVar(&ch.why, "why", "", "the reason, for the record")
 	f.StringVar(&ch.who, "who", "", "who decides (default the user's name)")
 	f.BoolVar(&ch.all, "all", false, "all open conflicts that --sync, --kind and --field name")
@@ -113,19 +117,33 @@ func (ch choice) verb() (verb string, given int) {
 			given++
 		}
 	}
+	if given == 0 && ch.limited {
+		return "skip", 1 // until then
+	}
 	return verb, given
 }
 
 // usable refuses what makes no sense before anything is opened.
-func (ch choice) usable(args []string, asks bool) error {
-	_, given := ch.verb()
+func (ch *choice) usable(args []string, asks bool) error {
+	verb, given := ch.verb()
 	switch {
 	case ch.all == (len(args) > 0):
 		return usage("name conflicts by their ids, or use --all")
+	case !ch.all && ch.sync+ch.kind+ch.field != "":
+		return usage("--sync, --kind and --field choose among --all; ids name conflicts by themselves")
 	case given > 1:
 		return usage("decide one way: --take, --value, --link, --separate, --keep, --delete, --wait, --blank, --revert, --accept or --skip")
 	case given == 0 && !asks:
 		return usage("say how to decide, such as --take SYSTEM; on a terminal it asks")
+	}
+	if ch.limited {
+		if verb != "skip" && verb != "wait" {
+			return usage("--until leaves a conflict for a while, and --" + verb + " decides it for good: take one of them")
+		}
+		var err error
+		if ch.pause, err = mappings.ParseDuration(ch.until); err != nil {
+			return usage("--until " + ch.until + ": say how long, such as 48h, 2d or 1w")
+		}
 	}
 	for _, arg := range args {
 		if _, err := parseID(arg); err != nil {
@@ -251,13 +269,9 @@ func decisionRow(row ledger.ConflictRow, ch choice) (ledger.DecisionRow, error) 
 			return d, fmt.Errorf("--value is not a %s: %w", row.FieldType, err)
 		}
 		d.Value = value
-	case "skip":
-		if ch.until != "" {
-			wait, err := untilDeadline(ch.until)
-			if err != nil {
-				return d, usage("--until is a duration such as 48h or 2d")
-			}
-			d.Until = record.NewTimestamp(d.At.Add(wait))
+	case "skip", "wait":
+		if ch.pause > 0 {
+			d.Until = record.NewTimestamp(d.At.Add(ch.pause))
 		}
 	}
 	return d, nil
@@ -296,13 +310,4 @@ func parseID(text string) (int64, error) {
 		return 0, usage(fmt.Sprintf("%q is not an id; `list` shows them", text))
 	}
 	return id, nil
-}
-
-func cutDays(text string) (time.Duration, bool) {
-	days, found := strings.CutSuffix(text, "d")
-	n, err := strconv.Atoi(days)
-	if !found || err != nil {
-		return 0, false
-	}
-	return time.Duration(n) * 24 * time.Hour, true
 }

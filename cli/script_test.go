@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -179,7 +181,8 @@ func params(dir string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "waitfor": waitFor, "waitlog": waitLog, "waitschedule": waitSchedule, "envfile": envFile,
+			"exits": exits, "waitfor": waitFor, "waitlog": waitLog, "waitschedule": waitSchedule, "idof": idOf,
+			"envfile": envFile,
 		},
 	}
 }
@@ -233,6 +236,23 @@ func waitSchedule(ts *testscript.TestScript, _ bool, args []string) {
 	wait(ts, "the schedule of "+args[0], func() bool {
 		return ts.Exec("schedule", args[0]) == nil && ts.ReadFile("stdout") == want
 	})
+}
+
+// idOf sets a variable to the id of the conflict about a record, from the list
+// that was just printed: ids follow no order of the records.
+func idOf(ts *testscript.TestScript, _ bool, args []string) {
+	var conflicts []struct {
+		ID    int
+		Match string
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &conflicts))
+	for _, c := range conflicts {
+		if c.Match == args[1] {
+			ts.Setenv(args[0], strconv.Itoa(c.ID))
+			return
+		}
+	}
+	ts.Fatalf("there is no conflict about %s", args[1])
 }
 
 // TestScripts are the commands that need no engine.
