@@ -17,6 +17,8 @@ type Review struct {
 	Paused string `json:"paused,omitempty"`
 	// Next is the number of the sync's next run.
 	Next int64 `json:"next"`
+	// Then decides the conflicts whose deadline passes, as the definition says it.
+	Then string `json:"then,omitempty"`
 	// Revision is the definition's revision that runs without one are pinned to.
 	Revision int `json:"revision"`
 }

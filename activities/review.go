@@ -10,6 +10,7 @@ import (
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/internal/reconcile"
 	"github.com/syncline-dev/syncline/internal/record"
+	"github.com/syncline-dev/syncline/mappings"
 )
 
 // Reviewer tells a Sync what is open in its ledger. It reads only.
@@ -61,6 +62,9 @@ func (r *Reviewer) review(ctx context.Context, sync string) (Review, error) {
 		return Review{}, err
 	}
 	out.Revision = revision.Number
+	if out.Due != 0 {
+		out.Then = thenText(revision.YAML)
+	}
 	paused, err := r.Ledger.Paused(ctx, sync)
 	if err != nil {
 		return Review{}, err
@@ -69,6 +73,15 @@ func (r *Reviewer) review(ctx context.Context, sync string) (Review, error) {
 		out.Paused = orText(reason, "paused")
 	}
 	return out, nil
+}
+
+// thenText reads what a stored definition says of deadlines.
+func thenText(yaml string) string {
+	definitions, problems := mappings.Parse("definition", []byte(yaml))
+	if problems.Failed() || len(definitions) != 1 {
+		return ""
+	}
+	return definitions[0].Conflicts.ThenText()
 }
 
 // Decide stores a person's decision, or says why it cannot be one. Run twice,

@@ -315,25 +315,10 @@ func (a *app) then(sync string) string {
 	if err != nil {
 		return ""
 	}
-	var ways []string
-	for _, policy := range def.Conflicts.Then {
-		args := make([]string, len(policy.Args))
-		for i, arg := range policy.Args {
-			args[i] = arg.Value
-		}
-		switch {
-		case len(args) == 0:
-			ways = append(ways, policy.Name.Value)
-		case len(args) == 1:
-			ways = append(ways, "{"+policy.Name.Value+": "+args[0]+"}")
-		default:
-			ways = append(ways, "{"+policy.Name.Value+": ["+strings.Join(args, ", ")+"]}")
-		}
+	if text := def.Conflicts.ThenText(); text != "" {
+		return "`then: " + text + "`"
 	}
-	if len(ways) == 0 {
-		return ""
-	}
-	return "`then: " + strings.Join(ways, ", ") + "`"
+	return ""
 }
 
 // kindInWords says what a kind of conflict means.

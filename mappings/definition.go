@@ -1,6 +1,9 @@
 package mappings
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Pos is a place in a definition file; lines and columns count from 1.
 type Pos struct {
@@ -130,6 +133,32 @@ type ValueRow struct {
 type Policy struct {
 	Name Text
 	Args []Text // one system, an order of systems, or one expression
+}
+
+// String is the policy as a definition writes it.
+func (p Policy) String() string {
+	args := make([]string, len(p.Args))
+	for i, arg := range p.Args {
+		args[i] = arg.Value
+	}
+	switch len(args) {
+	case 0:
+		return p.Name.Value
+	case 1:
+		return "{" + p.Name.Value + ": " + args[0] + "}"
+	default:
+		return "{" + p.Name.Value + ": [" + strings.Join(args, ", ") + "]}"
+	}
+}
+
+// ThenText is what decides when a deadline passes, as a definition writes it;
+// "" if nothing does.
+func (c *Conflicts) ThenText() string {
+	ways := make([]string, len(c.Then))
+	for i, policy := range c.Then {
+		ways[i] = policy.String()
+	}
+	return strings.Join(ways, ", ")
 }
 
 // Conflicts is the block of that name.

@@ -49,10 +49,11 @@ func writeConflicts(b *strings.Builder, sync string, review activities.Review) {
 		return
 	}
 	b.WriteString("| id | kind | field | systems | since | decides itself | hash |\n|---|---|---|---|---|---|---|\n")
+	due := false
 	for _, c := range review.Conflicts {
 		deadline := "never"
 		if c.Deadline != 0 {
-			deadline = moment(c.Deadline)
+			deadline, due = moment(c.Deadline), true
 		}
 		fmt.Fprintf(b, "| %d | %s | %s | %s | %s | %s | `%s` |\n",
 			c.ID, strings.ReplaceAll(c.Kind, "_", " "), c.Field, strings.Join(c.Systems, ", "), moment(c.Since), deadline, c.Digest)
@@ -60,27 +61,56 @@ func writeConflicts(b *strings.Builder, sync string, review activities.Review) {
 	if more := review.Open - int64(len(review.Conflicts)); more > 0 {
 		fmt.Fprintf(b, "\nand %d more: `syncline conflicts list %s`\n", more, sync)
 	}
+	if due && review.Then != "" {
+		fmt.Fprintf(b, "\nWhat decides itself does so by `then: %s`.\n", review.Then)
+	}
 	first := review.Conflicts[0]
-	verb, flag := verbFor(first)
+	signal, flag := signalFor(first)
 	fmt.Fprintf(b, "\nSee the values:\n\n```\nsyncline conflicts show %d\n```\n\nDecide there:\n\n```\nsyncline conflicts decide %d %s\n```\n\n",
 		first.ID, first.ID, flag)
-	fmt.Fprintf(b, "or here, by *Send a Signal* with the name `decide` and\n\n```json\n{\n  \"conflict\": %d,\n  \"digest\": \"%s\",\n%s"+
-		"  \"who\": \"your name\",\n  \"why\": \"your reason\"\n}\n```\n", first.ID, first.Digest, verb)
+	fmt.Fprintf(b, "or here, by *Send a Signal* with the name `decide` and\n\n```json\n%s\n```\n", asJSON(signal, "\n  "))
+	if len(review.Conflicts) > 1 {
+		b.WriteString("\nThe same for the others, one a line; other verbs are in `syncline conflicts show`:\n\n```json\n")
+		for _, c := range review.Conflicts[1:] {
+			signal, _ := signalFor(c)
+			b.WriteString(asJSON(signal, "") + "\n")
+		}
+		b.WriteString("```\n")
+	}
 }
 
-// verbFor gives the first decision that fits a conflict: as lines of a signal
-// and as a flag.
-func verbFor(c activities.ReviewConflict) (signal, flag string) {
+// signalFor gives the first decision that fits a conflict: as a signal and as a
+// flag.
+func signalFor(c activities.ReviewConflict) (signal activities.Decision, flag string) {
+	signal = activities.Decision{Conflict: c.ID, Digest: c.Digest, Who: "your name", Why: "your reason"}
 	switch kind := reconcile.Kind(c.Kind); {
 	case kind == reconcile.IdentityAmbiguous || kind == reconcile.MultipleUniqueConflicts:
-		return "  \"verb\": \"separate\",\n", "--separate"
+		signal.Verb, flag = "separate", "--separate"
 	case c.Field == "":
-		return "  \"verb\": \"keep\",\n", "--keep"
+		signal.Verb, flag = "keep", "--keep"
 	case len(c.Systems) == 0:
-		return "  \"verb\": \"skip\",\n", "--skip"
+		signal.Verb, flag = "skip", "--skip"
 	default:
-		return fmt.Sprintf("  \"verb\": \"take\",\n  \"system\": \"%s\",\n", c.Systems[0]), "--take " + c.Systems[0]
+		signal.Verb, signal.System, flag = "take", c.Systems[0], "--take "+c.Systems[0]
 	}
+	return signal, flag
+}
+
+// asJSON writes a signal; between stands between its lines. It is written by
+// hand, of names and numbers only: encoding/json may not be used in a workflow.
+func asJSON(d activities.Decision, between string) string {
+	parts := []string{fmt.Sprintf(`"conflict": %d`, d.Conflict)}
+	for _, part := range [][2]string{
+		{"digest", d.Digest}, {"verb", d.Verb}, {"system", d.System}, {"who", d.Who}, {"why", d.Why},
+	} {
+		if part[1] != "" {
+			parts = append(parts, fmt.Sprintf("%q: %q", part[0], part[1]))
+		}
+	}
+	if between == "" {
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return "{" + between + strings.Join(parts, ","+between) + "\n}"
 }
 
 // moment is short enough for a cell of the table.

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -83,5 +84,10 @@ func clip(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}
-	return s[:limit-1] + "…"
+	const more = "…"
+	limit -= len(more)
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit] + more
 }

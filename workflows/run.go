@@ -118,8 +118,11 @@ func (r *run) extractAndTransform(ctx workflow.Context) error {
 		return err
 	}
 	for _, w := range r.detected.Windows {
-		r.say(ctx, "extract", fmt.Sprintf("%s: %d records", w.System, r.read[w.System]))
+		if w.Down == "" {
+			r.say(ctx, "extract", fmt.Sprintf("%s: %d records", w.System, r.read[w.System]))
+		}
 	}
+	r.say(ctx, "transform", fmt.Sprintf("%d records changed or not known yet", r.transformed))
 	return nil
 }
 
@@ -214,6 +217,12 @@ func withoutPartitions(windows []activities.Window) []activities.Window {
 // say adds a line to what the Web UI shows of the run.
 func (r *run) say(ctx workflow.Context, what, line string) {
 	r.now = what
-	r.lines = append(r.lines, fmt.Sprintf("- **%s** %s", what, line))
-	workflow.SetCurrentDetails(ctx, clip(strings.Join(r.lines, "\n"), maxDetails))
+	r.lines = append(r.lines, told(what, line))
+	r.tell(ctx, r.lines)
 }
+
+func (r *run) tell(ctx workflow.Context, lines []string) {
+	workflow.SetCurrentDetails(ctx, clip(strings.Join(lines, "\n"), maxDetails))
+}
+
+func told(what, line string) string { return fmt.Sprintf("- **%s** %s", what, line) }

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -16,6 +17,7 @@ import (
 // mapped is in the ledger. Where nothing was bad it is a local activity, which
 // costs next to nothing.
 func (r *run) stream(ctx workflow.Context) error {
+	r.now = activities.StepExtract
 	flight := newFlight(ctx, partitionsInFlight)
 	for _, w := range r.detected.Windows {
 		for _, part := range w.Partitions {
@@ -25,11 +27,35 @@ func (r *run) stream(ctx workflow.Context) error {
 					return err
 				}
 				s.count()
+				r.tell(ctx, append(slices.Clone(r.lines), r.streamed()...))
 				return nil
 			})
 		}
 	}
-	return flight.wait()
+	err := flight.wait()
+	r.lines = append(r.lines, r.streamed()...)
+	r.tell(ctx, r.lines)
+	return err
+}
+
+// streamed is how far the steps are, which go on side by side.
+func (r *run) streamed() []string {
+	var lines []string
+	for _, w := range r.detected.Windows {
+		if w.Mode != "" {
+			lines = append(lines, told(activities.StepExtract, fmt.Sprintf("%s: %d records", w.System, r.read[w.System])))
+		}
+	}
+	t := r.resolved.Tally
+	lines = append(lines,
+		told(activities.StepTransform, fmt.Sprintf("%d records, %d quarantined, %d ignored", r.transformed, t.Quarantined, t.Ignored)),
+		told(activities.StepResolve, "one source, so nothing to decide; the run is still the current one"))
+	for _, target := range r.detected.Targets {
+		l := r.loaded[target]
+		lines = append(lines, told(activities.StepLoad, fmt.Sprintf("%s: %d created, %d updated, %d deleted, %d unchanged",
+			target, l.Created, l.Updated, l.Deleted, l.Unchanged)))
+	}
+	return lines
 }
 
 // streamed is one partition of a stateless run.
