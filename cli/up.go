@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-dev/syncline/internal/engine"
+	"github.com/syncline-dev/syncline/worker"
 )
 
 func newUp(a *app) *cobra.Command {
@@ -64,8 +67,8 @@ func newWorker(a *app) *cobra.Command {
 			if _, err := a.openEngine(c.Context()); err != nil {
 				return err
 			}
-			if !a.house.Stage.Shared() {
-				a.screen.note("warning: the stage is a local folder; with workers on several machines set --stage to a shared one")
+			if err := a.ownStage(c.Context()); err != nil {
+				return err
 			}
 			if err := a.startWorker(); err != nil {
 				return err
@@ -78,5 +81,21 @@ func newWorker(a *app) *cobra.Command {
 			a.signals.wait(c.Context())
 			return nil
 		},
+	}
+}
+
+// ownStage refuses a stage that the workers of other machines cannot see: one
+// step of a run would not find what another one staged.
+func (a *app) ownStage(ctx context.Context) error {
+	if a.house.Stage.Shared() {
+		return nil
+	}
+	hosts, err := worker.Elsewhere(ctx, a.client())
+	if err != nil || len(hosts) == 0 {
+		return err
+	}
+	return &exitError{
+		code: exitUsage, err: fmt.Errorf("the stage is a folder of this machine, and there are workers on %s", strings.Join(hosts, ", ")),
+		next: "give all workers one --stage that all of them see, such as s3://bucket",
 	}
 }
