@@ -64,6 +64,11 @@ func (d *Detect) detect(ctx context.Context, request Request) (Detected, error) 
 	if err != nil {
 		return Detected{}, err
 	}
+	for _, name := range request.Except {
+		if session.Mapping.Schema.Index(name) < 0 {
+			return Detected{}, connectors.Errorf(connectors.Permanent, "%s has no field %s that could be left alone", request.Sync, name)
+		}
+	}
 	run, err := d.Ledger.BeginRun(ctx, ledger.Begin{
 		Sync: request.Sync, Run: request.Run, Trigger: request.Trigger, At: now,
 		Fields: session.Mapping.Schema.Fields, Systems: session.Scope.Systems, WorkflowURL: request.URL,

@@ -157,8 +157,9 @@ func (f *Finish) outcome(ctx context.Context, in FinishInput, result *Result) er
 	if err != nil {
 		return err
 	}
-	if n := max(result.Counts.Quarantined, held); n > 0 { // also what this run did not meet
-		waits = append(waits, counted(n, "quarantined record"))
+	result.Held = held // also what this run did not meet, and not what somebody discarded
+	if held > 0 {
+		waits = append(waits, counted(held, "quarantined record"))
 	}
 	if n := result.Counts.Owed; n > 0 {
 		waits = append(waits, counted(n, "record")+" owed")

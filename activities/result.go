@@ -24,6 +24,8 @@ type Result struct {
 	Reason string `json:"reason,omitempty"`
 	// Open counts the sync's open conflicts, whichever run found them.
 	Open int64 `json:"open_conflicts,omitempty"`
+	// Held counts the sync's records in quarantine, whichever run met them.
+	Held int64 `json:"in_quarantine,omitempty"`
 	// Hash is what an approval of a stopped run is for.
 	Hash string `json:"hash,omitempty"`
 }

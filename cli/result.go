@@ -161,8 +161,8 @@ func (a *app) showResult(r activities.Result) {
 	if r.Open > 0 {
 		s.say("  %s", s.yellow(fmt.Sprintf("%s: syncline conflicts list %s", verb(r.Open, "conflict", "waits", "wait"), r.Sync)))
 	}
-	if c.Quarantined > 0 {
-		s.say("  %s", s.yellow(fmt.Sprintf("%s: syncline quarantine list %s", verb(c.Quarantined, "record", "is quarantined", "are quarantined"), r.Sync)))
+	if r.Held > 0 {
+		s.say("  %s", s.yellow(fmt.Sprintf("%s: syncline quarantine list %s", verb(r.Held, "record", "is quarantined", "are quarantined"), r.Sync)))
 	}
 	if r.URL != "" {
 		s.say("  %s", s.dim(r.URL))

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -38,12 +39,13 @@ func TestMain(m *testing.M) {
 		"syncline": func() {
 			os.Exit(cli.Execute(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
-		"sqlite":   func() { exit(runSQL(os.Args[1], os.Args[2])) },
-		"psql":     func() { exit(runPostgres(os.Args[1])) },
-		"scrub":    func() { exit(scrub(os.Stdin, os.Stdout)) },
-		"coded":    func() { exit(coded(os.Args[1], os.Args[2:])) },
-		"linkof":   func() { exit(linkOf(os.Stdin, os.Stdout)) },
-		"schedule": func() { exit(schedule(os.Args[1])) },
+		"sqlite":     func() { exit(runSQL(os.Args[1], os.Args[2])) },
+		"psql":       func() { exit(runPostgres(os.Args[1])) },
+		"scrub":      func() { exit(scrub(os.Stdin, os.Stdout)) },
+		"coded":      func() { exit(coded(os.Args[1], os.Args[2:])) },
+		"linkof":     func() { exit(linkOf(os.Stdin, os.Stdout)) },
+		"onterminal": func() { exit(onTerminal(os.Args[1], os.Args[2:])) },
+		"schedule":   func() { exit(schedule(os.Args[1])) },
 	})
 }
 
@@ -150,6 +152,19 @@ func coded(program string, args []string) error {
 	return nil
 }
 
+// onTerminal runs a program with everything it reads and writes on the terminal
+// that `ttyin` made: testscript itself keeps output away from it.
+func onTerminal(program string, args []string) error {
+	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer terminal.Close()                                           //nolint:errcheck // read and written to its end
+	c := exec.CommandContext(context.Background(), program, args...) //nolint:gosec // the script names it
+	c.Stdin, c.Stdout, c.Stderr = terminal, terminal, terminal
+	return c.Run()
+}
+
 // linkOf prints the first link that is named in a text.
 func linkOf(in io.Reader, out io.Writer) error {
 	text, err := io.ReadAll(in)
@@ -238,21 +253,27 @@ func waitSchedule(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// idOf sets a variable to the id of the conflict about a record, from the list
-// that was just printed: ids follow no order of the records.
+// idOf sets a variable to the id of the conflict about a record (by its match),
+// or of the quarantined record (by its key), from the list that was just
+// printed: ids follow no order of the records.
 func idOf(ts *testscript.TestScript, _ bool, args []string) {
-	var conflicts []struct {
-		ID    int
-		Match string
+	text := strings.TrimSpace(ts.ReadFile("stdout"))
+	if !strings.HasPrefix(text, "[") { // objects, line by line
+		text = "[" + strings.ReplaceAll(text, "\n", ",") + "]"
 	}
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &conflicts))
-	for _, c := range conflicts {
-		if c.Match == args[1] {
-			ts.Setenv(args[0], strconv.Itoa(c.ID))
+	var rows []struct {
+		ID    int    `json:"id"`
+		Match string `json:"match"`
+		Key   string `json:"key"`
+	}
+	ts.Check(json.Unmarshal([]byte(text), &rows))
+	for _, row := range rows {
+		if args[1] == cmp.Or(row.Match, row.Key) {
+			ts.Setenv(args[0], strconv.Itoa(row.ID))
 			return
 		}
 	}
-	ts.Fatalf("there is no conflict about %s", args[1])
+	ts.Fatalf("nothing that was listed is about %s", args[1])
 }
 
 // TestScripts are the commands that need no engine.
