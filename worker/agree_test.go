@@ -1,8 +1,12 @@
 package worker_test
 
 import (
+	"bytes"
+	"encoding/csv"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +50,12 @@ var crmTable = []string{
 
 func newThreeWay(t *testing.T) (s *site, crm, billing any) {
 	t.Helper()
-	s = newSite(t, threeWay)
+	return newThreeWayOf(t, threeWay)
+}
+
+func newThreeWayOf(t *testing.T, definition string) (s *site, crm, billing any) {
+	t.Helper()
+	s = newSite(t, definition)
 	pg := s.postgres("CRM_URL", crmTable...)
 	lite := s.sqlite("billing.db", `CREATE TABLE customers (id INTEGER PRIMARY KEY, email_address TEXT, full_name TEXT, city TEXT, plan TEXT)`)
 	var news strings.Builder
@@ -85,12 +94,39 @@ func TestThreeSystemsAgreeFromMessyData(t *testing.T) {
 	first := s.run("people")
 	require.Equal(t, activities.OutcomeDone, first.Outcome, "%+v\n%s", first, s.story())
 	require.Len(t, rows(t, crm, seeCRM), 300)
-	require.Equal(t, rows(t, crm, seeCRM), rows(t, billing, seeBilling))
+	s.requireAgreement(crm, billing)
 
 	again := s.run("people")
 	require.Zero(t, written(again), "re-running writes nothing: %+v", again)
 	require.Equal(t, again.Counts.Read, again.Counts.Unchanged)
 	require.Zero(t, written(s.run("people")))
+}
+
+// requireAgreement compares all three systems.
+func (s *site) requireAgreement(crm, billing any) {
+	s.t.Helper()
+	require.Equal(s.t, rows(s.t, crm, seeCRM), rows(s.t, billing, seeBilling))
+	text, err := os.ReadFile(s.file("news.csv"))
+	require.NoError(s.t, err)
+	lines, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	require.NoError(s.t, err)
+	require.Equal(s.t, []string{"Nr", "E-Mail", "Name", "Ort"}, lines[0])
+	var news []string
+	for _, cells := range lines[1:] {
+		news = append(news, strings.Join(cells[1:], "|"))
+	}
+	slices.Sort(news)
+	require.Equal(s.t, rows(s.t, crm, `SELECT lower(trim(email)) || '|' || trim(concat_ws(' ', first_name, last_name)) || '|' || coalesce(city, '') FROM contacts`), news)
+}
+
+// rewrite edits a file as a person would.
+func (s *site) rewrite(name string, edit func(string) string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.file(name))
+	require.NoError(s.t, err)
+	edited := edit(string(text))
+	require.NotEqual(s.t, string(text), edited)
+	require.NoError(s.t, os.WriteFile(s.file(name), []byte(edited), 0o600))
 }
 
 func TestEditsOnAllSidesMergeByField(t *testing.T) {
@@ -100,13 +136,39 @@ func TestEditsOnAllSidesMergeByField(t *testing.T) {
 	change(t, billing, `UPDATE customers SET full_name = 'Bob Meier' WHERE email_address = 'p5@example.com'`)
 	change(t, billing, `DELETE FROM customers WHERE email_address = 'p7@example.com'`)
 	change(t, crm, `INSERT INTO contacts (email, first_name, city) VALUES ('new@example.com', 'Neu', 'Graz')`)
+	change(t, crm, `DELETE FROM contacts WHERE email = 'p11@example.com'`) // a cursor sees none: the listing of keys does
+	s.rewrite("news.csv", func(text string) string {
+		text = strings.Replace(text, `p20@example.com,"Anna Müller 20"`, `p20@example.com,"Carla Müller"`, 1)
+		return regexp.MustCompile(`(?m)^.*p50@example\.com.*\n`).ReplaceAllString(text, "")
+	})
 	merged := s.run("people")
 	require.Equal(t, activities.OutcomeDone, merged.Outcome, merged.Reason)
 	require.Equal(t, rows(t, crm, seeCRM), rows(t, billing, seeBilling))
 	require.Contains(t, rows(t, crm, seeCRM), "p5@example.com|Bob Meier|Wien|free")
-	require.NotContains(t, strings.Join(rows(t, crm, seeCRM), "\n"), "p7@example.com", "a delete reached the other side")
+	s.requireAgreement(crm, billing)
+	all := strings.Join(rows(t, crm, seeCRM), "\n")
+	for _, gone := range []string{"p7@", "p11@", "p50@"} {
+		require.NotContains(t, all, gone, "a delete reached the others")
+	}
+	require.Contains(t, all, "p20@example.com|Carla Müller|")
 	require.Contains(t, rows(t, billing, seeBilling), "new@example.com|Neu|Graz|∅")
 	require.Zero(t, written(s.run("people")))
+}
+
+// Where the listing of keys is not due, a cursor's deletes wait for it, and are
+// nobody's loss meanwhile.
+func TestDeletesInCursorModeWaitForTheSweep(t *testing.T) {
+	s, crm, billing := newThreeWayOf(t, strings.Replace(threeWay, "modified: updated_at", "modified: updated_at, sweep: 1000h", 1))
+	s.run("people")
+	change(t, crm, `DELETE FROM contacts WHERE email = 'p11@example.com'`)
+	change(t, billing, `UPDATE customers SET city = 'Graz' WHERE email_address = 'p10@example.com'`)
+	s.run("people")
+	require.Len(t, rows(t, billing, seeBilling), 300, "the listing is not due")
+	require.Contains(t, rows(t, crm, seeCRM), "p10@example.com|Anna Müller 10|Graz|free", "edits flow all the same")
+	_, err := s.try("people", workflows.Ask{Full: true})
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(rows(t, billing, seeBilling), "\n"), "p11@example.com")
+	s.requireAgreement(crm, billing)
 }
 
 func change(t *testing.T, db any, statement string) {

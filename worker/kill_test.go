@@ -440,14 +440,17 @@ func killAtEveryPoint(t *testing.T, w *killWorld, rounds int) {
 	require.Empty(t, w.disagreement(), "the first sync")
 	points := activities.Points()
 	kills := map[activities.Point]int{}
+	dead := 0
 	for i := range rounds {
 		point := points[i%len(points)]
 		killed, wrong := w.round(i, point)
 		require.Empty(t, wrong, "round %d, killed (%v) at %q", i, killed, point)
 		if killed {
 			kills[point]++
+			dead++
 		}
 	}
+	t.Logf("killed in %d of %d rounds", dead, rounds)
 	for _, point := range points {
 		require.Positive(t, kills[point], "the process never died at %q", point)
 	}
