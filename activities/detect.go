@@ -64,6 +64,10 @@ func (d *Detect) detect(ctx context.Context, request Request) (Detected, error) 
 	if err != nil {
 		return Detected{}, err
 	}
+	if session.Mapping.Stateless && len(request.Except) > 0 {
+		return Detected{}, connectors.Errorf(connectors.Permanent,
+			"%s streams and keeps nothing of what is owed, so a field that is left alone would never be made up for", request.Sync)
+	}
 	for _, name := range request.Except {
 		if session.Mapping.Schema.Index(name) < 0 {
 			return Detected{}, connectors.Errorf(connectors.Permanent, "%s has no field %s that could be left alone", request.Sync, name)

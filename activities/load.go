@@ -143,7 +143,7 @@ func (p *payer) dues(ctx context.Context, ids []string) ([]due, error) {
 		}
 		for _, payment := range payments {
 			deletes := payment.Op == reconcile.OpDelete || payment.Op == reconcile.OpSoft
-			if payment.System == p.system && deletes == (p.phase == PhaseDelete) {
+			if payment.System == p.system && deletes == (p.phase == PhaseDelete) && p.session.except(p.pass, &payment) {
 				dues = append(dues, due{link: link, payment: payment})
 			}
 		}

@@ -231,9 +231,11 @@ func (s *Session) Close() {
 	}
 }
 
-// Rules are the mapping's rules, less what this run leaves alone.
+// Rules are the mapping's rules, with what this run knows of the systems. What
+// the run leaves alone (Pass.Except) is merged and owed all the same: only load
+// passes it over, so that the next run pays it.
 func (s *Session) Rules(pass Pass) *reconcile.Rules {
-	if len(pass.Except) == 0 && len(pass.Unlisted) == 0 {
+	if len(pass.Unlisted) == 0 {
 		return s.Mapping.Rules
 	}
 	rules := *s.Mapping.Rules
@@ -241,16 +243,24 @@ func (s *Session) Rules(pass Pass) *reconcile.Rules {
 	for _, i := range pass.Unlisted {
 		rules.Systems[i].Unlisted = true
 	}
-	for i := range rules.Systems {
-		writes := append([]bool(nil), rules.Systems[i].Writes...)
-		for _, name := range pass.Except {
-			if at := s.Mapping.Schema.Index(name); at >= 0 {
-				writes[at] = false
-			}
-		}
-		rules.Systems[i].Writes = writes
-	}
 	return &rules
+}
+
+// except takes the fields that the run leaves alone out of a payment; false if
+// nothing is left of it.
+func (s *Session) except(pass Pass, payment *reconcile.Payment) bool {
+	if len(pass.Except) == 0 || payment.Op == reconcile.OpDelete || payment.Op == reconcile.OpSoft {
+		return true
+	}
+	var fields []int
+	for _, f := range payment.Fields {
+		if !slices.Contains(pass.Except, s.Mapping.Schema.Fields[f].Name) {
+			fields = append(fields, f)
+		}
+	}
+	payment.Partial = len(fields) < len(payment.Fields)
+	payment.Fields = fields
+	return len(fields) > 0 || !payment.Partial
 }
 
 func (p Pass) fence() ledger.Fence {

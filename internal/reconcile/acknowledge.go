@@ -53,7 +53,9 @@ func Acknowledge(rules *Rules, link *Link, r Receipt) *Link {
 		l.Members[s] = m
 	}
 	m.Key, m.State, m.Why = r.Key, Live, ""
-	m.Acked = r.Payment.Rev
+	if !r.Payment.Partial {
+		m.Acked = r.Payment.Rev
+	}
 	m.Seen = express(held, predicted)
 	if r.Match != nil {
 		m.Match = slices.Clone(r.Match)

@@ -74,6 +74,8 @@ type Payment struct {
 	// Fields are the places to write; Values the whole canonical record.
 	Fields []int
 	Values []record.Value
+	// Partial: Fields are not all that is owed, so that the member stays behind.
+	Partial bool
 	// Rev is what the member acknowledges when this is paid.
 	Rev int64
 	// Token and RawHash are what the row must still be.
