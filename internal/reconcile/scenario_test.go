@@ -202,3 +202,23 @@ func requireStable(t *testing.T, rules *Rules, bucket *Bucket, out *Outcome) {
 	require.Empty(t, second.Opened, "resolving again opens conflicts:\n%s", show(rules, second))
 	require.Empty(t, second.Closed)
 }
+
+// Every kind of conflict is what some scenario comes to. References come with
+// `ref`, which is not built yet.
+func TestEveryKindHasAScenario(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.yaml")
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		all.Write(text)
+	}
+	for _, kind := range []Kind{
+		UpdateOriginDiffers, InsertExists, UpdateMissing, UpdateRecentlyDeleted,
+		DeleteRecentlyUpdated, MultipleUniqueConflicts, IdentityAmbiguous, OwnershipViolation,
+	} {
+		require.Contains(t, all.String(), "conflict "+string(kind))
+	}
+}
