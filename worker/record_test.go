@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
@@ -72,6 +73,7 @@ func TestRecordHistories(t *testing.T) {
 		"paused":               recordPaused,
 		"stateless":            func(_ *testing.T, r *recorder) { r.run("people") },
 		"stateless_rejects":    recordRejects,
+		"scheduled":            recordScheduled,
 	} {
 		t.Run(moment, func(t *testing.T) {
 			r := newRecorder(t, moment)
@@ -123,6 +125,16 @@ func (r *recorder) conflict() ledger.ConflictRow {
 func (r *recorder) ended() {
 	r.t.Helper()
 	require.NoError(r.t, r.engine.Client().GetWorkflow(r.t.Context(), "people", "").Get(r.t.Context(), nil))
+}
+
+// recordScheduled starts what a schedule starts.
+func recordScheduled(t *testing.T, r *recorder) {
+	t.Helper()
+	r.run("people") // a schedule runs what is in the ledger
+	run, err := r.engine.Client().ExecuteWorkflow(t.Context(),
+		client.StartWorkflowOptions{ID: "people/scheduled", TaskQueue: workflows.TaskQueue}, workflows.NameScheduled, "people")
+	require.NoError(t, err)
+	require.NoError(t, run.Get(t.Context(), nil))
 }
 
 func take(c ledger.ConflictRow, system string) activities.Decision {
@@ -271,7 +283,11 @@ func (r *recorder) save(moment string) {
 		require.NoError(r.t, os.Remove(file))
 	}
 	count := map[string]int{}
-	for _, h := range r.histories() {
+	histories := r.histories()
+	if moment == "scheduled" { // no run has it among its parents
+		histories = []*historypb.History{r.history("people/scheduled", "")}
+	}
+	for _, h := range histories {
 		kind := strings.ToLower(h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName())
 		count[kind]++
 		name := fmt.Sprintf("%s.%s_%d.json", moment, kind, count[kind])
