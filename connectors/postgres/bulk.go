@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"runtime"
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -56,6 +57,8 @@ type load struct {
 	bounds string
 	// staging is the name of the staging table.
 	staging string
+	// copying: the load has one of the turns to copy straight into the table.
+	copying bool
 }
 
 // Load upserts batches by key, and commits once. It does not take over the
@@ -87,7 +90,9 @@ func (o *object) Load(ctx context.Context, fence connectors.Fence, key []string,
 		if err := l.tx.exec(ctx, "begin"); err != nil {
 			return err
 		}
-		if err := l.all(ctx, next); err != nil {
+		err := l.all(ctx, next)
+		l.endTurn()
+		if err != nil {
 			return l.tx.abandon(ctx, err)
 		}
 		return l.tx.commit(ctx, fence, o.config.Sync, l.count != connectors.Loaded{Unchanged: l.count.Unchanged})
@@ -235,8 +240,38 @@ func (l *load) copyable() bool {
 	return !slices.ContainsFunc(l.columns, func(c *column) bool { return !c.copies() })
 }
 
+// turns is how many loads copy straight into one table at a time. Two that do
+// split each other's pages of its indexes and wait for each other: three on two
+// processors cost the server a third more and end no sooner. What else a load
+// does, commits too, goes on beside it.
+func turns() int { return max(runtime.GOMAXPROCS(0)/2, 1) }
+
+// takeTurn waits until the load may copy; endTurn lets the next one.
+func (l *load) takeTurn(ctx context.Context) error {
+	if l.copying {
+		return nil
+	}
+	select {
+	case l.o.turns <- struct{}{}:
+		l.copying = true
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *load) endTurn() {
+	if l.copying {
+		l.copying = false
+		<-l.o.turns
+	}
+}
+
 // direct copies the chunk into the table.
 func (l *load) direct(ctx context.Context) error {
+	if err := l.takeTurn(ctx); err != nil {
+		return err
+	}
 	source := newChunkReader(l, false)
 	var copied int64
 	err := l.tx.underSavepoint(ctx, l.deferrable, func() error {

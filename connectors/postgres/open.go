@@ -72,6 +72,8 @@ type object struct {
 	crowded bool
 	// differ: few of those rows were as they would be written.
 	differ bool
+	// turns is a place for each load that copies straight into the table.
+	turns chan struct{}
 }
 
 var (
@@ -102,7 +104,7 @@ func (Connector) Open(ctx context.Context, config connectors.Config) (connectors
 
 // connect opens the pool and proves that it works.
 func connect(ctx context.Context, config connectors.Config) (*object, error) {
-	o := &object{config: config, log: config.Logger, overlap: defaultOverlap}
+	o := &object{config: config, log: config.Logger, overlap: defaultOverlap, turns: make(chan struct{}, turns())}
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
 	}
