@@ -207,13 +207,9 @@ func requireStable(t *testing.T, rules *Rules, bucket *Bucket, out *Outcome) {
 // `ref`, which is not built yet.
 func TestEveryKindHasAScenario(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.yaml")
-	require.NoError(t, err)
 	var all strings.Builder
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		all.Write(text)
+	for _, s := range scenarios(t) {
+		all.WriteString(s.Want)
 	}
 	for _, kind := range []Kind{
 		UpdateOriginDiffers, InsertExists, UpdateMissing, UpdateRecentlyDeleted,
@@ -221,4 +217,55 @@ func TestEveryKindHasAScenario(t *testing.T) {
 	} {
 		require.Contains(t, all.String(), "conflict "+string(kind))
 	}
+}
+
+// Every policy, and every setting of deletes and first syncs, is given by its
+// name in some scenario.
+func TestEveryPolicyHasAScenario(t *testing.T) {
+	t.Parallel()
+	said := map[string]bool{}
+	chain := func(of string, names []string) {
+		for _, name := range names {
+			said[of+strings.Fields(name)[0]] = true
+		}
+	}
+	for _, s := range scenarios(t) {
+		chain("", s.Rules.Default)
+		chain("prefer ", s.Rules.Prefer)
+		chain("then ", s.Rules.Then)
+		for _, names := range s.Rules.Kinds {
+			chain("", names)
+		}
+		for _, f := range s.Rules.Fields {
+			chain("", f.Resolve)
+		}
+		for _, system := range s.Rules.Systems {
+			said["effect "+system.Effect], said["only_here "+system.OnlyHere] = true, true
+		}
+		said["delete_vs_update "+s.Rules.DeleteVsUpdate] = true
+	}
+	for _, policy := range Policies() {
+		require.True(t, said[policy], "no scenario resolves by %s", policy)
+	}
+	for _, word := range []string{
+		"delete_vs_update update_wins", "delete_vs_update delete_wins", "delete_vs_update newest_wins", "delete_vs_update manual",
+		"effect hard", "effect soft", "effect unlink", "effect ignore",
+		"only_here create", "only_here ignore", "only_here review",
+		"prefer system_wins", "then system_wins", "then newest_wins", "then manual",
+	} {
+		require.True(t, said[word], "no scenario has %s", word)
+	}
+}
+
+func scenarios(t *testing.T) []scenario {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.yaml")
+	require.NoError(t, err)
+	all := make([]scenario, len(files))
+	for i, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NoError(t, yaml.UnmarshalWithOptions(text, &all[i], yaml.Strict()), file)
+	}
+	return all
 }
