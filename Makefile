@@ -17,8 +17,7 @@ build: ## build ./syncline (the first build takes some minutes: the Temporal ser
 	$(GO) build -trimpath -ldflags '-s -w' -o syncline .
 
 test: ## install what the tests need and run them all
-	@sh internal/testenv/install.sh
-	$(GO) test -timeout $(TIMEOUT) $(PKG)
+	sh internal/testenv/install.sh $(GO) test -timeout $(TIMEOUT) $(PKG)
 
 lint: $(LINT) $(CHECK) ## golangci-lint, and workflowcheck on the workflows
 	$(LINT) run ./...
