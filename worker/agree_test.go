@@ -56,6 +56,14 @@ func newThreeWay(t *testing.T) (s *site, crm, billing any) {
 func newThreeWayOf(t *testing.T, definition string) (s *site, crm, billing any) {
 	t.Helper()
 	s = newSite(t, definition)
+	crm, billing = s.messy()
+	return s, crm, billing
+}
+
+// messy makes the three systems, with 300 people who are in some of them.
+func (s *site) messy() (crm, billing any) {
+	t := s.t
+	t.Helper()
 	pg := s.postgres("CRM_URL", crmTable...)
 	lite := s.sqlite("billing.db", `CREATE TABLE customers (id INTEGER PRIMARY KEY, email_address TEXT, full_name TEXT, city TEXT, plan TEXT)`)
 	var news strings.Builder
@@ -81,7 +89,7 @@ func newThreeWayOf(t *testing.T, definition string) (s *site, crm, billing any) 
 		}
 	}
 	require.NoError(t, os.WriteFile(s.file("news.csv"), []byte(news.String()), 0o600))
-	return s, pg, lite
+	return pg, lite
 }
 
 const (

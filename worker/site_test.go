@@ -69,6 +69,12 @@ func newSiteWith(t *testing.T, definition string, options engine.Options) *site 
 
 func newSiteIn(t *testing.T, dir, definition string, options engine.Options) *site {
 	t.Helper()
+	return newSiteOn(t, dir, definition, worker.Config{}, options)
+}
+
+// newSiteOn says with config where ledger and stage are.
+func newSiteOn(t *testing.T, dir, definition string, config worker.Config, options engine.Options) *site {
+	t.Helper()
 	for _, name := range []string{"TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_NAMESPACE"} {
 		t.Setenv(name, "")
 		require.NoError(t, os.Unsetenv(name))
@@ -77,10 +83,9 @@ func newSiteIn(t *testing.T, dir, definition string, options engine.Options) *si
 	t.Setenv("TEMPORAL_CONFIG_FILE", filepath.Join(s.dir, "none.toml"))
 	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "mappings"), 0o700))
 	s.define(definition)
-	house, err := worker.Open(t.Context(), worker.Config{
-		State: filepath.Join(s.dir, "state"), Definitions: filepath.Join(s.dir, "mappings"),
-		Logger: slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	config.State, config.Definitions = filepath.Join(s.dir, "state"), filepath.Join(s.dir, "mappings")
+	config.Logger = slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	house, err := worker.Open(t.Context(), config)
 	require.NoError(t, err)
 	s.house = house
 	options.State, options.NoUI, options.Logger = house.Config.State, true, house.Config.Logger
