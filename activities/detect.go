@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/syncline-dev/syncline/connectors"
@@ -86,9 +87,10 @@ func (d *Detect) detect(ctx context.Context, request Request) (Detected, error) 
 	if err != nil {
 		return Detected{}, err
 	}
-	if session.Mapping.Stateless && !request.Full {
-		// Without links, what somebody asked to try again is found by listing all.
-		if request.Full, err = d.asked(ctx, session.Scope); err != nil {
+	if !request.Full {
+		// Without links, or without a key, what somebody asked to try again is
+		// found by listing all.
+		if request.Full, err = d.asked(ctx, session.Scope, session.Mapping.Stateless); err != nil {
 			return Detected{}, err
 		}
 	}
@@ -104,12 +106,16 @@ func (d *Detect) detect(ctx context.Context, request Request) (Detected, error) 
 	return detected, d.note(ctx, session, states, detected.Pass)
 }
 
-// asked: somebody asked to try a quarantined row again.
-func (d *Detect) asked(ctx context.Context, scope ledger.Scope) (bool, error) {
+// asked: somebody asked to try a quarantined row again; whichever, or one
+// without a key.
+func (d *Detect) asked(ctx context.Context, scope ledger.Scope, whichever bool) (bool, error) {
 	for _, name := range scope.Systems {
 		again, err := d.Ledger.Retries(ctx, scope.Sync, name)
-		if err != nil || len(again) > 0 {
-			return err == nil, err
+		if err != nil {
+			return false, err
+		}
+		if whichever && len(again) > 0 || slices.ContainsFunc(again, isPlace) {
+			return true, nil
 		}
 	}
 	return false, nil

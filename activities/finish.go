@@ -55,6 +55,11 @@ func (f *Finish) finish(ctx context.Context, in FinishInput) (Result, error) {
 			return result, err
 		}
 	}
+	if !in.Stateless && in.Failed == "" {
+		if err := releaseNameless(ctx, f.Ledger, in.Pass, in.Windows); err != nil {
+			return result, err
+		}
+	}
 	if err := f.outcome(ctx, in, &result); err != nil {
 		return result, err
 	}

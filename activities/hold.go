@@ -150,6 +150,8 @@ type refusals struct {
 	key    []string
 	count  int64
 	bad    []ledger.Held
+	// unnamed are those without a key.
+	unnamed nameless
 	// held are the target's rows that are held from before, and seen those of
 	// them that this load brings again.
 	held map[record.Key]struct{}
@@ -176,10 +178,13 @@ func (r *refusals) isHeld(key record.Key) bool { _, is := r.held[key]; return is
 // refuse notes a row. Many of them are written while the load goes on: should
 // it fail, it is repeated, and refuses them again.
 func (r *refusals) refuse(ctx context.Context, batch *record.Batch, row int, why error) error {
-	key := keyIn(batch, row, r.key)
+	held := ledger.Held{Key: keyIn(batch, row, r.key), Reason: why.Error()}
+	if held.Key == "" {
+		held = r.unnamed.hold(held.Reason)
+	}
 	r.count++
-	r.bad = append(r.bad, ledger.Held{Key: key, Reason: why.Error()})
-	delete(r.seen, key)
+	r.bad = append(r.bad, held)
+	delete(r.seen, held.Key)
 	if len(r.bad) < holdRows {
 		return nil
 	}

@@ -190,9 +190,10 @@ func (d *draft) read(ctx context.Context, store *ledger.Store) error {
 		for _, part := range w.Partitions {
 			in := TransformInput{Pass: d.detected.Pass, System: w.Index, Partition: part.ID, First: w.First}
 			var out Transformed
+			unnamed := &nameless{key: opened.Mapping.Key, partition: part.ID}
 			err := source.Read(ctx, part, func(batch *record.Batch) error {
 				defer batch.Release()
-				return routeBatch(ctx, store, d.session, in, batch, inMemory{draft: d, system: w.Index}, &out)
+				return routeBatch(ctx, store, d.session, in, batch, unnamed, inMemory{draft: d, system: w.Index}, &out)
 			})
 			if err != nil {
 				return connectors.Wrap(connectors.Transient, "read "+w.System, err)
@@ -221,6 +222,18 @@ func (m inMemory) add(n int, row []record.Value, mark record.Mark) error {
 	g.take(slices.Clone(row), mark, len(m.draft.session.Mapping.Schema.Fields), m.system,
 		m.draft.session.Systems[m.system].Mapping.Hash)
 	return nil
+}
+
+func (m inMemory) hold(row ledger.Held) error {
+	m.draft.bad(m.system, row.Key, row.Reason)
+	return nil
+}
+
+// bad shows a record that the run could not take.
+func (d *draft) bad(system int, key record.Key, reason string) {
+	if len(d.plan.Bad) < d.limit {
+		d.plan.Bad = append(d.plan.Bad, BadRow{System: d.session.Scope.Systems[system], Key: key.String(), Reason: reason})
+	}
 }
 
 func (d *draft) resolve(ctx context.Context, store *ledger.Store) error {
@@ -269,11 +282,7 @@ func (d *draft) add(done *settled) {
 		d.question(done, conflict)
 	}
 	for _, bad := range quarantined(done.bucket) {
-		if len(d.plan.Bad) < d.limit {
-			d.plan.Bad = append(d.plan.Bad, BadRow{
-				System: d.session.Scope.Systems[bad.System], Key: bad.Key.String(), Reason: bad.Reason,
-			})
-		}
+		d.bad(bad.System, bad.Key, bad.Reason)
 	}
 	for _, link := range done.outcome.Links {
 		joined := 0

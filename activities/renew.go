@@ -21,7 +21,7 @@ func (s *settler) retries(ctx context.Context, keys map[int][]record.Key) error 
 		if err != nil {
 			return err
 		}
-		if len(again) > 0 {
+		if again = named(again); len(again) > 0 {
 			keys[i] = append(keys[i], again...)
 		}
 	}

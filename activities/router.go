@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 
+	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/internal/record"
 	"github.com/syncline-dev/syncline/internal/stage"
 )
@@ -15,6 +16,7 @@ type router struct {
 	schema *record.Schema
 	in     TransformInput
 	groups map[int]*groupWriter
+	shelf  shelf
 	mask   uint64
 	serial bool
 }
@@ -54,6 +56,8 @@ func (r *router) add(group int, row []record.Value, mark record.Mark) error {
 	}
 	return nil
 }
+
+func (r *router) hold(row ledger.Held) error { return r.shelf.put(r.ctx, row) }
 
 func (g *groupWriter) flush() error {
 	batch := g.builder.Flush()

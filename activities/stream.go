@@ -25,7 +25,7 @@ func (t *Transform) forTarget(ctx context.Context, session *Session, in Transfor
 	if err != nil {
 		return Transformed{}, err
 	}
-	f := &forTarget{held: held, source: source.Mapping, writer: writer}
+	f := &forTarget{held: held, source: source.Mapping, writer: writer, unnamed: nameless{key: source.Mapping.Key, partition: in.Partition}}
 	for {
 		batch, err := raw.Next()
 		if errors.Is(err, io.EOF) {
@@ -73,8 +73,10 @@ type forTarget struct {
 	reader *mappings.Reader // of keys, once one is needed
 	writer *stage.Writer
 	held   map[record.Key]struct{}
-	ends   ends
-	out    Transformed
+	// unnamed are the rows without a key.
+	unnamed nameless
+	ends    ends
+	out     Transformed
 }
 
 func (f *forTarget) pass(batch *record.Batch) error {
@@ -110,7 +112,12 @@ func (f *forTarget) hold(batch *record.Batch, rejects []mappings.Reject) error {
 	bad := make(map[int]bool, len(rejects))
 	for _, r := range rejects {
 		values = batch.Row(r.Row, values)
-		f.ends.reject(f.reader.Key(values), r.Reason)
+		if key := f.reader.Key(values); key != "" {
+			f.ends.reject(key, r.Reason)
+		} else {
+			held := f.unnamed.hold(r.Reason)
+			f.ends.reject(held.Key, held.Reason)
+		}
 		bad[r.Row] = true
 	}
 	for row := 0; len(f.held) > 0 && row < batch.Rows(); row++ {

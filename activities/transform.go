@@ -45,8 +45,10 @@ func (t *Transform) transform(ctx context.Context, in TransformInput) (Transform
 		return t.forTarget(ctx, session, in, raw)
 	}
 	router := newRouter(ctx, t.Stage, session.Mapping.Schema, in)
+	router.shelf = shelf{ledger: t.Ledger, pass: in.Pass, system: session.Systems[in.System].Mapping.Name}
 	defer router.abort()
 	var out Transformed
+	unnamed := &nameless{key: session.Systems[in.System].Mapping.Key, partition: in.Partition}
 	for {
 		batch, err := raw.Next()
 		if errors.Is(err, io.EOF) {
@@ -55,7 +57,7 @@ func (t *Transform) transform(ctx context.Context, in TransformInput) (Transform
 		if err != nil {
 			return out, lost(err)
 		}
-		err = routeBatch(ctx, t.Ledger, session, in, batch, router, &out)
+		err = routeBatch(ctx, t.Ledger, session, in, batch, unnamed, router, &out)
 		batch.Release()
 		if err != nil {
 			return out, err
@@ -63,6 +65,9 @@ func (t *Transform) transform(ctx context.Context, in TransformInput) (Transform
 		beat(ctx, out.Rows)
 	}
 	out.Groups, out.Serial = router.mask, router.serial
+	if err := router.shelf.commit(ctx); err != nil {
+		return out, err
+	}
 	if err := router.commit(); err != nil {
 		return out, err
 	}
@@ -73,11 +78,13 @@ func (t *Transform) transform(ctx context.Context, in TransformInput) (Transform
 // place is where canonical rows go: a router into the stage, or memory.
 type place interface {
 	add(group int, row []record.Value, mark record.Mark) error
+	// hold takes a row without a key, which no group can take.
+	hold(row ledger.Held) error
 }
 
 // routeBatch sends each row of a raw batch to its group.
 func routeBatch(ctx context.Context, store *ledger.Store, session *Session, in TransformInput, batch *record.Batch,
-	to place, out *Transformed,
+	unnamed *nameless, to place, out *Transformed,
 ) error {
 	system := session.Systems[in.System].Mapping
 	reader, err := system.NewReader(batch.Schema)
@@ -88,7 +95,7 @@ func routeBatch(ctx context.Context, store *ledger.Store, session *Session, in T
 	if err != nil {
 		return err
 	}
-	s := &sorter{session: session, in: in, reader: reader, to: to, out: out}
+	s := &sorter{session: session, in: in, reader: reader, unnamed: unnamed, to: to, out: out}
 	for row := range rows {
 		var brief ledger.Brief
 		if known != nil {
@@ -107,6 +114,7 @@ type sorter struct {
 	session   *Session
 	in        TransformInput
 	reader    *mappings.Reader
+	unnamed   *nameless
 	to        place
 	out       *Transformed
 	canonical mappings.Canonical
@@ -130,6 +138,11 @@ func (s *sorter) row(row ledger.Seen, brief ledger.Brief, mark record.Mark) erro
 	}
 	if s.canonical.Bad != "" && mark.Bad == "" {
 		mark.Bad = s.canonical.Bad
+	}
+	if row.Key == "" {
+		s.out.Tally.Read++
+		s.out.Tally.Quarantined++
+		return s.to.hold(s.unnamed.hold(mark.Bad))
 	}
 	slot := brief.Slot
 	if !brief.Known {

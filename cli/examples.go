@@ -32,6 +32,7 @@ var usageExamples = map[string]string{
 	"quarantine retry":   "syncline quarantine retry 3 4",
 	"quarantine discard": "syncline quarantine discard 3",
 	"pause":              "syncline pause customers --reason 'billing moves house'\nsyncline pause customers --system billing",
+	"rename":             "syncline rename customers people\nsyncline rename customers --system billing=payments",
 	"resume":             "syncline resume customers\nsyncline resume customers --system billing",
 	"approve":            "syncline approve customers/run/7\nsyncline run customers",
 	"runs list":          "syncline runs list customers --limit 5",

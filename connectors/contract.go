@@ -72,7 +72,9 @@ type Source interface {
 	// Read streams one partition in batches of the columns asked for, in an
 	// order that a resume can rely on. emit owns the batch it is given; when it
 	// fails, Read stops with its error. The end of Read without an error is the
-	// promise that the partition was read completely.
+	// promise that the partition was read completely. The Mark.Bad of a row whose
+	// key is NULL or cannot be read begins with where the row stands, if the
+	// system can tell: `line 7: `, `row 7: `. It has no other name.
 	Read(ctx context.Context, part Partition, emit func(*record.Batch) error) error
 	// Fetch reads rows by key, whatever their age, `where` or position. Each
 	// key comes back once: Present, or Absent with only its key columns set.

@@ -88,6 +88,10 @@ func signalFor(c activities.ReviewConflict) (signal activities.Decision, flag st
 		signal.Verb, flag = "separate", "--separate"
 	case c.Field == "":
 		signal.Verb, flag = "keep", "--keep"
+	case kind == reconcile.OwnershipViolation:
+		signal.Verb, flag = "revert", "--revert"
+	case kind == reconcile.ReferenceUnresolved:
+		signal.Verb, flag = "wait", "--wait"
 	case len(c.Systems) == 0:
 		signal.Verb, flag = "skip", "--skip"
 	default:

@@ -1,10 +1,12 @@
 package workflows_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -34,23 +36,31 @@ func (w *world) details(t *testing.T) string {
 func TestShownSignalsAreDecisions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.review.Open, w.review.Then, w.review.Due = 4, "{system_wins: crm}", 1790000000000000
+	w.review.Open, w.review.Then, w.review.Due = 5, "{system_wins: crm}", 1790000000000000
 	w.review.Conflicts = []activities.ReviewConflict{
 		{ID: 3, Kind: string(reconcile.UpdateOriginDiffers), Field: "name", Systems: []string{"crm", "billing"}, Digest: "aa", Deadline: w.review.Due},
 		{ID: 4, Kind: string(reconcile.IdentityAmbiguous), Digest: "bb"},
 		{ID: 5, Kind: string(reconcile.DeleteRecentlyUpdated), Digest: "cc"},
+		{ID: 6, Kind: string(reconcile.OwnershipViolation), Field: "phone", Systems: []string{"billing"}, Digest: "dd"},
 	}
 	text := w.details(t)
 	require.Contains(t, text, "| 3 | update origin differs | name | crm, billing |")
 	require.Contains(t, text, "by `then: {system_wins: crm}`")
 	require.Contains(t, text, "and 1 more: `syncline conflicts list people`")
-	var got []activities.Decision
+	var (
+		got   []activities.Decision
+		shown []json.RawMessage
+	)
 	for _, block := range strings.Split(text, "```json\n")[1:] {
 		in := json.NewDecoder(strings.NewReader(strings.Split(block, "```")[0]))
-		in.DisallowUnknownFields()
 		for in.More() {
+			var raw json.RawMessage
+			require.NoError(t, in.Decode(&raw))
+			shown = append(shown, raw)
+			one := json.NewDecoder(bytes.NewReader(raw))
+			one.DisallowUnknownFields()
 			var d activities.Decision
-			require.NoError(t, in.Decode(&d))
+			require.NoError(t, one.Decode(&d))
 			got = append(got, d)
 		}
 	}
@@ -59,7 +69,27 @@ func TestShownSignalsAreDecisions(t *testing.T) {
 	}
 	require.Equal(t, []activities.Decision{
 		said(3, "aa", "take", "crm"), said(4, "bb", "separate", ""), said(5, "cc", "keep", ""),
+		said(6, "dd", "revert", ""),
 	}, got)
+	require.Equal(t, got, sent(t, w.review, shown), "sent as they are shown, they are taken")
+}
+
+// sent is what a Sync decides that gets these signals.
+func sent(t *testing.T, review activities.Review, signals []json.RawMessage) []activities.Decision {
+	t.Helper()
+	w := newWorld(t)
+	w.review = review
+	w.after = func(activities.Request) {
+		if len(w.decided) == len(signals) {
+			closed(w)
+		}
+	}
+	for i, signal := range signals {
+		w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow(workflows.SignalDecide, signal) }, time.Duration(i+1)*time.Second)
+	}
+	w.start(t)
+	require.NoError(t, w.env.GetWorkflowError())
+	return w.decided
 }
 
 // Details that are too long are cut between characters.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"unicode/utf8"
 
@@ -141,6 +142,9 @@ func newBatches(f *file, names []string, doubles hashes, emit func(*record.Batch
 // row adds the current row.
 func (b *batches) row() error {
 	m := record.Mark{Bad: b.bad()}
+	if m.Bad != "" && b.keys.bad() != "" { // without a key, its place is its only name
+		m.Bad = fmt.Sprintf("line %d: %s", b.f.rowLine, m.Bad)
+	}
 	raw := b.f.parser.row()
 	valid := utf8.Valid(raw)
 	for i, at := range b.at {

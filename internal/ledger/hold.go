@@ -82,6 +82,21 @@ func (s *Store) ReleaseUnheld(ctx context.Context, f Fence) error {
 	})
 }
 
+// ReleasePlaces releases the rows of a system that are held by their place,
+// because they have no key, and that the fence's own run did not hold. Keys
+// begin with a digit (record.NewKey), places with a letter.
+func (s *Store) ReleasePlaces(ctx context.Context, f Fence, system string) error {
+	return s.update(ctx, "release what is held no more", func(t *tx) error {
+		sync, err := t.fenced(f, true)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(`DELETE FROM quarantine WHERE epoch < ? AND key >= ? AND link_id = ''
+			AND system IN (SELECT id FROM systems WHERE sync = ? AND name = ?)`, f.Epoch, []byte("a"), sync, system)
+		return err
+	})
+}
+
 // QuarantineCount counts the rows of a sync that are in quarantine and that
 // nobody discarded.
 func (s *Store) QuarantineCount(ctx context.Context, sync string) (int64, error) {
