@@ -187,7 +187,7 @@ func TestBadRowsAreMarked(t *testing.T) {
 		marks = append(marks, r.mark.Bad)
 	}
 	require.Equal(t, []string{
-		"", "several rows have the same key", "column Nr: part of the key is empty", "several rows have the same key",
+		"", "several rows have the same key", "line 4: column Nr: part of the key is empty", "several rows have the same key",
 		"column Name: not valid UTF-8", "line 7: column Nr: not valid UTF-8",
 	}, marks)
 	require.Equal(t, []record.Value{"3", nil}, rows[4].values)
