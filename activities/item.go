@@ -38,10 +38,24 @@ func (p *payer) item(writer *mappings.Writer, d due) (connectors.Item, error) {
 	if err := writer.Write(d.payment.Values, owed, item.Op == connectors.OpCreate, item.Set); err != nil {
 		return item, err
 	}
+	if item.Op == connectors.OpCreate {
+		p.leaveDefaults(item.Set)
+	}
 	if d.payment.Op == reconcile.OpRestore {
 		p.setSoft(item.Set, unsoftValue(p.opened(), mapping.SoftColumn))
 	}
 	return item, nil
+}
+
+// leaveDefaults leaves out what has no value and may have none there, where the
+// column has its own for new records.
+func (p *payer) leaveDefaults(set []record.Value) {
+	for i, column := range p.opened().Mapping.Write {
+		field, _ := p.opened().Description.Schema.Field(column)
+		if set[i] == nil && field.HasDefault && !field.Nullable {
+			set[i] = record.Missing
+		}
+	}
 }
 
 func (p *payer) setSoft(set []record.Value, v record.Value) {

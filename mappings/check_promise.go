@@ -1,6 +1,9 @@
 package mappings
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // promises warns about what a system cannot do, as far as it matters here.
 func (c *checker) promises() {
@@ -23,6 +26,26 @@ func (c *checker) promises() {
 		if p.reads && c.deletesMatter(p) && !c.seesDeletes(p) {
 			c.warn(p.Pos, "deletes in %s are not seen", p.title()).Hint = "`deleted: COLUMN` names what marks a deleted record there"
 		}
+		c.unfilled(p)
+	}
+}
+
+// unfilled warns of columns that must have a value and get none.
+func (c *checker) unfilled(p *party) {
+	if p.schema == nil || p.object == nil || !p.object.Exists || !p.object.Writable || !p.receives || p.Allow.NoCreate {
+		return
+	}
+	w := &birth{c: c, p: p}
+	var without []string
+	for _, column := range p.schema.Fields {
+		given := slices.ContainsFunc(p.OnCreate, func(l Literal) bool { return l.Column.Value == column.Name })
+		given = given || p.object.ServerKeys && slices.Contains(p.keys(), column.Name)
+		if !column.Nullable && !column.HasDefault && !column.ReadOnly && !given && !w.written(column.Name) {
+			without = append(without, column.Name)
+		}
+	}
+	if len(without) > 0 {
+		c.warn(p.Pos, "%s refuses new records: nothing gives a value to %s", p.title(), strings.Join(without, ", ")).Hint = "on_create: {" + without[0] + ": VALUE}, or a field that writes it"
 	}
 }
 

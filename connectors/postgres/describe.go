@@ -76,7 +76,7 @@ func (o *object) Describe(ctx context.Context) (connectors.Description, error) {
 		Schema: t.schema(), Identity: t.identity, Rows: t.rows,
 		Can: connectors.Capabilities{
 			Modes: []connectors.Mode{connectors.ModeSnapshot}, Token: t.token, Transactions: true,
-			KeysReusable: true, Upsert: t.upsert && t.writable, Writable: t.writable, BatchRows: batchRows,
+			KeysReusable: !slices.ContainsFunc(t.key, (*column).everNew), Upsert: t.upsert && t.writable, Writable: t.writable, BatchRows: batchRows,
 		},
 	}
 	if o.config.Modified != "" {
@@ -87,6 +87,11 @@ func (o *object) Describe(ctx context.Context) (connectors.Description, error) {
 		d.Can.ServerKeys = d.Can.ServerKeys || c.field.HasDefault
 	}
 	return d, nil
+}
+
+// everNew: new rows get a value that no row had, unless somebody insists.
+func (c *column) everNew() bool {
+	return c.identity || strings.HasPrefix(c.defaultSQL, "nextval(") || c.defaultSQL != "" && c.form.base == oidUUID
 }
 
 // current gives the table as last described.
@@ -298,14 +303,19 @@ func (t *table) estimate(ctx context.Context, conn *pgconn.PgConn) error {
 		t.rows = number(rows[0][0])
 		return nil
 	}
-	plan, err := query(ctx, conn, "explain (format json) select from "+t.SQL())
+	return t.countSample(ctx, conn)
+}
+
+// countedPages is how many pages are read to tell how many rows there are in a
+// table that was never analysed; of such a table the planner only guesses.
+const countedPages = 1000
+
+func (t *table) countSample(ctx context.Context, conn *pgconn.PgConn) error {
+	share := min(1, countedPages/float64(t.pages))
+	rows, err := query(ctx, conn, fmt.Sprintf("select count(*) from %s tablesample system (%g)", t.SQL(), 100*share))
 	if err != nil {
 		return err
 	}
-	_, after, found := strings.Cut(string(plan[0][0]), `"Plan Rows": `)
-	if found {
-		digits, _, _ := strings.Cut(after, ",")
-		t.rows = number([]byte(strings.TrimSpace(digits)))
-	}
+	t.rows = int64(float64(number(rows[0][0])) / share)
 	return nil
 }

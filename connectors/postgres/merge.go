@@ -108,8 +108,9 @@ func (l *load) differences() []string {
 	var differs []string
 	for i, c := range l.columns {
 		if !slices.Contains(l.key, c) {
-			value := c.assignedSQL(c.writeSQL("s." + stagedName(i)))
-			differs = append(differs, c.identicalSQL("t."+quote(c.field.Name))+" is distinct from "+c.identicalSQL(value))
+			held := "t." + quote(c.field.Name)
+			value := c.filledSQL(c.assignedSQL(c.writeSQL("s."+stagedName(i))), held)
+			differs = append(differs, c.identicalSQL(held)+" is distinct from "+c.identicalSQL(value))
 		}
 	}
 	return differs
@@ -176,8 +177,8 @@ func (l *load) upsertRange(ctx context.Context, first, last int, distinct bool) 
 		if slices.Contains(l.key, c) {
 			continue
 		}
-		name, value := quote(c.field.Name), c.writeSQL("s."+stagedName(i))
-		sets = append(sets, name+" = "+value)
+		name := quote(c.field.Name)
+		sets = append(sets, name+" = "+c.filledSQL(c.writeSQL("s."+stagedName(i)), "t."+name))
 		conflicts = append(conflicts, name+" = excluded."+name)
 		differs = append(differs, c.identicalSQL("t."+name)+" is distinct from "+c.identicalSQL("excluded."+name))
 	}
@@ -196,7 +197,9 @@ func (l *load) upsertRange(ctx context.Context, first, last int, distinct bool) 
 	if slices.ContainsFunc(l.columns, func(c *column) bool { return c.identity }) {
 		insert += " overriding system value"
 	}
-	insert += " select " + rowList(l.columns, func(c *column) string { return c.writeSQL("s." + stagedName(position(l.columns, c))) }) +
+	insert += " select " + rowList(l.columns, func(c *column) string {
+		return c.filledSQL(c.writeSQL("s."+stagedName(position(l.columns, c))), "")
+	}) +
 		" from (" + staged + ") s where not exists (select from " + l.SQL() + " t where " + l.sameKey() + ") on conflict (" +
 		rowList(l.key, func(c *column) string { return quote(c.field.Name) }) + ") "
 	if len(sets) > 0 {

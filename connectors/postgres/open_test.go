@@ -158,12 +158,14 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, "string(3)", d.Schema.Fields[5].Type.String())
 	require.Equal(t, connectors.Capabilities{
 		Modes: []connectors.Mode{connectors.ModeSnapshot}, Token: true, Transactions: true, ServerKeys: true,
-		KeysReusable: true, Upsert: true, Writable: true, BatchRows: 10000,
+		Upsert: true, Writable: true, BatchRows: 10000,
 	}, d.Can)
 	require.Zero(t, d.Rows)
 
 	require.Equal(t, []string{"y"}, open(t, config(db, "u")).description.Key, "a unique index without NULLs")
+	require.True(t, open(t, config(db, "u")).description.Can.KeysReusable)
 	none := open(t, config(db, "nokey"))
+	require.Equal(t, int64(1), none.description.Rows, "counted: it was never analysed")
 	require.Empty(t, none.description.Key)
 	require.False(t, none.description.Can.Upsert)
 	_, err := none.Fetch(t.Context(), nil, []record.Key{key(int64(1))})

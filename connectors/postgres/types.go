@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/syncline-dev/syncline/internal/record"
@@ -282,6 +283,24 @@ func (c *column) writeSQL(staged string) string {
 		return staged + "::" + c.typeName
 	}
 }
+
+// filledSQL is a value to write where NULL may stand for what the column has by
+// itself: if it takes no NULL, its default, and for one that is another each
+// time, such as a sequence's, what the row holds; held is "" for a new row.
+func (c *column) filledSQL(value, held string) string {
+	if c.field.Nullable || c.defaultSQL == "" {
+		return value
+	}
+	if held == "" || constantSQL.MatchString(c.defaultSQL) {
+		held = "(" + c.defaultSQL + ")::" + c.typeName
+	}
+	return "coalesce(" + value + ", " + held + ")"
+}
+
+// constantSQL is how PostgreSQL writes a default that is the same each time.
+//
+//nolint:gochecknoglobals // a pattern
+var constantSQL = regexp.MustCompile(`^(?s:'(?:[^']|'')*'|\(?-?[0-9.]+\)?|true|false)(::[^()]+(\([0-9,]+\))?)*$`)
 
 // compareSQL turns a staged value into the column's type, for comparison with
 // the column by its own operators.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -139,9 +140,12 @@ func (l *loader) pair(rows int) (pair, error) {
 		sets = append(sets, name+` = excluded.`+name)
 		differs = append(differs, l.t.sql()+`.`+name+` IS NOT excluded.`+name+` COLLATE BINARY`)
 	}
-	all := strings.Repeat("?, ", len(l.cols)-1) + "?"
-	insert := `INSERT OR ABORT INTO ` + l.t.sql() + ` (` + strings.Join(l.t.names(l.cols, ""), ", ") + `) VALUES ` +
-		strings.Repeat(`(`+all+`), `, rows-1) + `(` + all + `) ON CONFLICT (` + strings.Join(l.t.names(l.key, ""), ", ") + `) DO `
+	tuples := make([]string, rows)
+	for row := range tuples {
+		tuples[row] = l.values(row * len(l.cols))
+	}
+	insert := `INSERT OR ABORT INTO ` + l.t.sql() + ` (` + strings.Join(l.t.names(l.cols, ""), ", ") + `) VALUES ` + strings.Join(tuples, ", ") +
+		` ON CONFLICT (` + strings.Join(l.t.names(l.key, ""), ", ") + `) DO `
 	const nothing = `NOTHING`
 	update := nothing
 	if len(sets) > 0 {
@@ -157,6 +161,35 @@ func (l *loader) pair(rows int) (pair, error) {
 	}
 	return p, err
 }
+
+// values gives the values of one row, whose first parameter follows after. NULL
+// stands for what a column has by itself that takes none: its default, and for
+// one that is another each time, such as the time, what the row holds.
+func (l *loader) values(after int) string {
+	all := make([]string, len(l.cols))
+	for i, c := range l.cols {
+		column := &l.t.columns[c]
+		all[i] = mark(after + i + 1)
+		if column.Nullable || column.defaultSQL == "" || slices.Contains(l.key, c) {
+			continue
+		}
+		filled := []string{all[i]}
+		if !constantSQL.MatchString(column.defaultSQL) {
+			same := make([]string, len(l.key))
+			for k, key := range l.key {
+				same[k] = quote(l.t.columns[key].Name) + ` = ` + mark(after+slices.Index(l.cols, key)+1)
+			}
+			filled = append(filled, `(SELECT `+quote(column.Name)+` FROM `+l.t.sql()+` WHERE `+strings.Join(same, " AND ")+`)`)
+		}
+		all[i] = `coalesce(` + strings.Join(append(filled, `(`+column.defaultSQL+`)`), ", ") + `)`
+	}
+	return `(` + strings.Join(all, ", ") + `)`
+}
+
+// constantSQL is a default that is the same each time.
+//
+//nolint:gochecknoglobals // a pattern
+var constantSQL = regexp.MustCompile(`(?is)^([xX]?'(?:[^']|'')*'|"[^"]*"|[-+]?[0-9][0-9.a-fx]*|true|false|null)$`)
 
 func (l *loader) batch(batch *record.Batch) error {
 	if err := l.prepare(batch.Schema.Names()); err != nil {

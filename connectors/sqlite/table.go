@@ -39,6 +39,8 @@ type column struct {
 	affinity affinity
 	pk       int
 	codec    codec
+	// defaultSQL is what a new row has; "" is nothing.
+	defaultSQL string
 }
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -232,6 +234,9 @@ func (t *table) loadColumns(conn *bare.Conn, dec decoding) error {
 			},
 			affinity: affinityOf(decl),
 			pk:       int(s.Int(4)),
+		}
+		if !generated && s.Class(3) != bare.Null {
+			c.defaultSQL = s.Text(3)
 		}
 		c.codec = codec{decoding: dec, kind: c.Type.Kind, typ: c.Type, affinity: c.affinity}
 		t.columns = append(t.columns, c)
