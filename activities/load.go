@@ -20,6 +20,7 @@ type Load struct {
 	Sessions *Sessions
 	Ledger   *ledger.Store
 	Stage    *stage.Stage
+	reported reported
 }
 
 // Run loads.

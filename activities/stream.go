@@ -173,8 +173,10 @@ func (l *Load) stream(ctx context.Context, in LoadInput) (Loaded, error) {
 		return batch, nil
 	}
 	refuse := func(batch *record.Batch, row int, err error) error { return r.refuse(ctx, batch, row, err) }
-	loaded, err := loader.Load(ctx, targetFence(l.Ledger, in.Pass), target.Mapping.Key, next, refuse)
+	fence, failed := l.reported.guard(ctx, targetFence(l.Ledger, in.Pass))
+	loaded, err := loader.Load(ctx, fence, target.Mapping.Key, next, refuse)
 	if err != nil {
+		failed()
 		return Loaded{Quarantined: r.count}, connectors.Wrap(connectors.Transient, "write "+r.system, err)
 	}
 	l.Sessions.at(PointWritten)
