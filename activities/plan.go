@@ -77,8 +77,10 @@ type Way struct {
 // Change is one write that a run would do. Fields have their values before and
 // after, as text; before is null where it is not known or there is none.
 type Change struct {
-	System string                `json:"system"`
-	Op     string                `json:"op"`
+	System string `json:"system"`
+	Op     string `json:"op"`
+	// Owed: the system is down or paused, and gets it when it is back.
+	Owed   bool                  `json:"owed,omitempty"`
 	Match  string                `json:"match"`
 	Fields map[string][2]*string `json:"fields"`
 	Rule   string                `json:"rule,omitempty"`
@@ -86,7 +88,15 @@ type Change struct {
 
 // Plan plans one definition; limit bounds the changes that are shown.
 func (p *Planner) Plan(ctx context.Context, def *mappings.Definition, limit int) (*Plan, error) {
-	session, err := p.Sessions.OpenDefinition(ctx, def)
+	absent := absences{unreachable: true}
+	var err error
+	if absent.paused, err = p.Ledger.Paused(ctx, def.Sync.Value); err != nil {
+		return nil, err
+	}
+	if absent.remembered, err = p.Sessions.remembered(ctx, def.Sync.Value); err != nil {
+		return nil, err
+	}
+	session, err := p.Sessions.openDefinition(ctx, def, absent)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +111,7 @@ func (p *Planner) Plan(ctx context.Context, def *mappings.Definition, limit int)
 	if err != nil {
 		return nil, err
 	}
-	l := &lookout{session: session, states: states, undefined: undefined, request: Request{Sync: def.Sync.Value, Trigger: "plan"}, pass: pass, now: now}
+	l := &lookout{session: session, states: states, undefined: undefined, request: Request{Sync: def.Sync.Value, Trigger: "plan"}, pass: pass, now: now, tolerant: true}
 	detected, err := l.detect(ctx)
 	if err != nil {
 		return nil, err
@@ -111,7 +121,7 @@ func (p *Planner) Plan(ctx context.Context, def *mappings.Definition, limit int)
 			Sync: def.Sync.Value, Systems: map[string]SystemResult{}, Names: session.Mapping.Schema.Names(), Changes: []Change{}, Questions: []Question{}, Bad: []BadRow{},
 			Stateless: session.Mapping.Stateless, StatelessWhyNot: session.Mapping.StatelessWhyNot,
 		},
-		session: session, detected: detected, limit: limit, seen: map[string]bool{}, ops: map[string]map[string]int64{},
+		session: session, detected: detected, limit: limit, seen: map[string]bool{}, waiting: map[string]bool{}, ops: map[string]map[string]int64{},
 	}
 	d.ways(states)
 	if err := d.read(ctx, p.Ledger); err != nil {
@@ -123,6 +133,7 @@ func (p *Planner) Plan(ctx context.Context, def *mappings.Definition, limit int)
 	if err := d.earlier(ctx, p.Ledger); err != nil {
 		return nil, err
 	}
+	d.owe()
 	return d.plan, d.guard(ctx, p.Ledger)
 }
 
@@ -137,12 +148,17 @@ type draft struct {
 	// seen are the links that this run would change, ops what it would write by
 	// system, and sum what its groups came to.
 	seen map[string]bool
-	ops  map[string]map[string]int64
-	sum  Resolved
+	// waiting are the links that owe something to a system that is away.
+	waiting map[string]bool
+	ops     map[string]map[string]int64
+	sum     Resolved
 }
 
 func (d *draft) ways(states map[string]ledger.SystemState) {
 	for _, w := range d.detected.Windows {
+		if w.Down != "" {
+			d.plan.Systems[w.System] = SystemResult{Down: w.Down}
+		}
 		if w.Mode == "" {
 			continue
 		}
@@ -308,10 +324,13 @@ func (d *draft) change(link *reconcile.Link, payment reconcile.Payment) {
 	}
 	d.ops[name][payment.Op]++
 	sum := d.plan.Systems[name]
-	switch payment.Op {
-	case "create":
+	away := sum.Down != ""
+	switch {
+	case away:
+		d.waiting[link.ID] = true
+	case payment.Op == reconcile.OpCreate:
 		sum.Created++
-	case "update", "restore":
+	case payment.Op == reconcile.OpUpdate || payment.Op == reconcile.OpRestore:
 		sum.Updated++
 	default:
 		sum.Deleted++
@@ -321,7 +340,7 @@ func (d *draft) change(link *reconcile.Link, payment reconcile.Payment) {
 		d.plan.More++
 		return
 	}
-	change := Change{System: name, Op: payment.Op, Match: showMatch(link.Match, payment.Key), Fields: map[string][2]*string{}}
+	change := Change{System: name, Op: payment.Op, Owed: away, Match: showMatch(link.Match, payment.Key), Fields: map[string][2]*string{}}
 	before := due{link: link, payment: payment}
 	for _, f := range payment.Fields {
 		old, known := before.before(payment.System, f)

@@ -38,6 +38,13 @@ func (d *draft) earlier(ctx context.Context, store *ledger.Store) error {
 	return nil
 }
 
+// owe counts the records whose changes must wait for a system that is away.
+func (d *draft) owe() {
+	c := &d.plan.Counts
+	c.Owed = min(int64(len(d.waiting)), c.Applied)
+	c.Applied -= c.Owed
+}
+
 func (d *draft) earlierOf(ctx context.Context, store *ledger.Store, system int, ids []string) error {
 	if len(ids) == 0 {
 		return nil

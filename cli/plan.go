@@ -79,10 +79,14 @@ func (a *app) showPlan(plan *activities.Plan, match string) {
 	for _, system := range inOrder(plan) {
 		sum := plan.Systems[system]
 		s.say("")
-		s.say("%s  %d read, %s", s.bold(system), sum.Read,
-			strings.Join([]string{
-				s.green(fmt.Sprintf("+%d", sum.Created)), s.yellow(fmt.Sprintf("~%d", sum.Updated)), s.red(fmt.Sprintf("-%d", sum.Deleted)),
-			}, " "))
+		if sum.Down != "" {
+			s.say("%s  %s\n  what follows waits until it is back", s.bold(system), a.away(sum.Down))
+		} else {
+			s.say("%s  %d read, %s", s.bold(system), sum.Read,
+				strings.Join([]string{
+					s.green(fmt.Sprintf("+%d", sum.Created)), s.yellow(fmt.Sprintf("~%d", sum.Updated)), s.red(fmt.Sprintf("-%d", sum.Deleted)),
+				}, " "))
+		}
 		for _, change := range bySystem[system] {
 			a.showChange(change, plan.Names)
 		}
@@ -92,8 +96,12 @@ func (a *app) showPlan(plan *activities.Plan, match string) {
 	}
 	a.showQuestions(plan)
 	c := plan.Counts
-	s.say("\n%d read · %d changed · %d unchanged · %d in conflict · %d quarantined · %d ignored. Nothing was written.",
-		c.Read, c.Applied, c.Unchanged, c.Conflicts, c.Quarantined, c.Ignored)
+	waits := ""
+	if c.Owed > 0 {
+		waits = fmt.Sprintf(" · %d owed", c.Owed)
+	}
+	s.say("\n%d read · %d changed%s · %d unchanged · %d in conflict · %d quarantined · %d ignored. Nothing was written.",
+		c.Read, c.Applied, waits, c.Unchanged, c.Conflicts, c.Quarantined, c.Ignored)
 	if plan.Stops != "" {
 		s.say("%s", s.yellow("A run would stop before it writes, and wait for approval: "+plan.Stops))
 	}

@@ -147,11 +147,8 @@ func (a *app) showResult(r activities.Result) {
 	for _, name := range sortedKeys(r.Systems) {
 		w := r.Systems[name]
 		line := fmt.Sprintf("  %-12s %d read, %d created, %d updated, %d deleted", name, w.Read, w.Created, w.Updated, w.Deleted)
-		switch {
-		case strings.HasPrefix(w.Down, "paused"):
-			line += "  " + s.yellow(w.Down)
-		case w.Down != "":
-			line += "  " + s.red("down: "+w.Down)
+		if w.Down != "" {
+			line += "  " + a.away(w.Down)
 		}
 		s.say("%s", line)
 	}
@@ -167,4 +164,12 @@ func (a *app) showResult(r activities.Result) {
 	if r.URL != "" {
 		s.say("  %s", s.dim(r.URL))
 	}
+}
+
+// away says why a system was left out.
+func (a *app) away(why string) string {
+	if strings.HasPrefix(why, "paused") {
+		return a.screen.yellow(why)
+	}
+	return a.screen.red("down: " + why)
 }

@@ -81,6 +81,38 @@ func TestSystemThatIsDownStaysOwedAndBlocksNobodyElse(t *testing.T) {
 	require.Zero(t, written(s.run("people")))
 }
 
+// A plan shows what a run would do without it, and what it would stay owed.
+func TestPlanWhileASystemIsDown(t *testing.T) {
+	s, crm, billing := newThreeWay(t)
+	require.Equal(t, activities.OutcomeDone, s.run("people").Outcome)
+	plug := unplug(t, "CRM_URL")
+	change(t, billing, `UPDATE customers SET city = 'Graz' WHERE email_address = 'p5@example.com'`)
+	plan := s.plan(t)
+	require.NotEmpty(t, plan.Systems["crm"].Down)
+	require.Zero(t, plan.Systems["crm"].Updated)
+	require.Equal(t, int64(1), plan.Systems["news"].Updated)
+	require.Equal(t, int64(1), plan.Counts.Owed)
+	require.Zero(t, plan.Counts.Applied)
+	owed := map[string]bool{}
+	for _, change := range plan.Changes {
+		owed[change.System] = change.Owed
+	}
+	require.Equal(t, map[string]bool{"crm": true, "news": false}, owed)
+	result := s.run("people")
+	require.Equal(t, plan.Counts, result.Counts, "the run does what the plan said")
+
+	plan = s.plan(t)
+	require.Len(t, plan.Changes, 1, "it is still owed")
+	require.True(t, plan.Changes[0].Owed)
+	plug()
+	plan = s.plan(t)
+	require.Empty(t, plan.Systems["crm"].Down)
+	require.Equal(t, int64(1), plan.Systems["crm"].Updated)
+	s.run("people")
+	require.Equal(t, rows(t, crm, seeCRM), rows(t, billing, seeBilling))
+	require.Empty(t, s.plan(t).Changes)
+}
+
 func TestSystemThatWasNeverMetFailsTheRun(t *testing.T) {
 	s, _, billing := newThreeWay(t)
 	unplug(t, "CRM_URL")
