@@ -147,7 +147,11 @@ func (s *Sessions) Open(ctx context.Context, name string, revision int) (*Sessio
 
 // OpenDefinition opens a session for a definition that is at hand.
 func (s *Sessions) OpenDefinition(ctx context.Context, def *mappings.Definition) (*Session, error) {
-	return s.openDefinition(ctx, def, absences{})
+	remembered, err := s.remembered(ctx, def.Sync.Value)
+	if err != nil {
+		return nil, err
+	}
+	return s.openDefinition(ctx, def, absences{remembered: remembered})
 }
 
 func (s *Sessions) openRun(ctx context.Context, pass Pass, absent absences) (*Session, error) {
@@ -193,6 +197,10 @@ func (s *Sessions) openDefinition(ctx context.Context, def *mappings.Definition,
 			return nil, err
 		}
 		session.Systems = append(session.Systems, opened)
+		if err := vanished(opened, absent.remembered[system.Name.Value]); err != nil {
+			session.Close()
+			return nil, err
+		}
 		objects[system.Name.Value] = MappingObject(opened.Description)
 	}
 	// What check refuses is not run either: a table without a key would be filled

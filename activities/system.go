@@ -98,8 +98,12 @@ func (s *Sessions) Describe(ctx context.Context, def *mappings.Definition, syste
 	if err != nil {
 		return connectors.Description{}, err
 	}
-	opened.Object.Close()
-	return opened.Description, nil
+	defer opened.Object.Close()
+	remembered, err := s.remembered(ctx, def.Sync.Value)
+	if err == nil {
+		err = vanished(opened, remembered[system.Name.Value])
+	}
+	return opened.Description, err
 }
 
 func (s *Sessions) openSystem(ctx context.Context, def *mappings.Definition, system *mappings.System) (*OpenSystem, error) {
@@ -114,6 +118,25 @@ func (s *Sessions) openSystem(ctx context.Context, def *mappings.Definition, sys
 		return nil, connectors.Wrap(connectors.Transient, "describe "+name, err)
 	}
 	return &OpenSystem{Definition: system, Object: object, Description: description}, nil
+}
+
+// vanished fails if an object is not there that an earlier step or run has met:
+// made anew, it would have some of its rows only. Another object under a known
+// name is no reason to make anything either.
+func vanished(system *OpenSystem, met connectors.Description) error {
+	if met.Schema == nil || len(met.Schema.Fields) == 0 || len(system.Description.Schema.Fields) > 0 {
+		return nil
+	}
+	name := system.Definition.Name.Value
+	if met.Identity != system.Description.Identity {
+		return otherIdentity(name)
+	}
+	return &connectors.Error{
+		Kind: connectors.NotFound, Doing: "system " + name,
+		Err: errors.New("it was there when it was last met and is gone; made anew, it would have a part of its rows only, so nothing was written"),
+		Hint: "put it back (of a CSV file that was written, `.syncline-backup` beside it is how it was before the last write), " +
+			"or give a new one another name and another path in the definition",
+	}
 }
 
 // createMissing makes the targets that the first run makes, such as a new CSV

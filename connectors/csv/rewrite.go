@@ -176,16 +176,18 @@ func (r *rewrite) stillThere() error {
 }
 
 // replace puts the new file in the place of the old one, which stays as backup.
+// The backup before goes only once there is another: a file that vanishes at
+// the last moment is then still there as it was before.
 func (r *rewrite) replace() error {
-	backup := r.o.path + backupSuffix
-	if err := os.Remove(backup); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
+	backup := r.o.beside(workSuffix + "backup")
 	if err := os.Link(r.o.path, backup); err != nil {
 		// Some file systems have no links.
 		if err := copyFile(r.o.path, backup, r.info.Mode().Perm()); err != nil {
 			return err
 		}
+	}
+	if err := os.Rename(backup, r.o.path+backupSuffix); err != nil {
+		return err
 	}
 	if err := os.Rename(r.temp.Name(), r.o.path); err != nil {
 		return err

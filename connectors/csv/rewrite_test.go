@@ -43,6 +43,31 @@ func TestAnotherProgramChangesTheFile(t *testing.T) {
 	require.Equal(t, []string{".people.csv.syncline-lock", "people.csv"}, files(t, path))
 }
 
+// A file that is deleted before or while we write it is not made anew.
+func TestAnotherProgramDeletesTheFile(t *testing.T) {
+	t.Parallel()
+	for name, when := range map[string]func(*connectors.Writes, func() error) error{
+		"before": func(_ *connectors.Writes, gone func() error) error { return gone() },
+		"meantime": func(w *connectors.Writes, gone func() error) error {
+			w.Fence.Check = func(context.Context) error { return gone() }
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := write(t, "Nr,Name\n1,Ann\n")
+			s := open(t, config(path, "Nr"))
+			w := connectors.Writes{Columns: []string{"Nr", "Name"}, Items: []connectors.Item{{Op: connectors.OpCreate, Set: []record.Value{"2", "Bob"}}}}
+			require.NoError(t, when(&w, func() error { return os.Remove(path) }))
+			_, err := s.Apply(t.Context(), w)
+			require.Error(t, err)
+			require.Equal(t, []string{".people.csv.syncline-lock"}, files(t, path))
+			_, err = s.Apply(t.Context(), w)
+			require.Equal(t, connectors.NotFound, connectors.KindOf(err), "to try it again does not help")
+		})
+	}
+}
+
 func files(t *testing.T, path string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path))
