@@ -43,7 +43,8 @@ func (e *Extract) extract(ctx context.Context, in ExtractInput) (Extracted, erro
 		return Extracted{}, connectors.Wrap(connectors.Transient, doing, err)
 	}
 	defer writer.Abort()
-	defer beating(ctx)()
+	ctx, stop := beating(ctx)
+	defer stop()
 	rows := int64(0)
 	err = source.Read(ctx, in.Partition, func(batch *record.Batch) error {
 		defer batch.Release()

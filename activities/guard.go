@@ -40,7 +40,8 @@ func (g *Guard) guard(ctx context.Context, in GuardInput) (Guarded, error) {
 	if err != nil {
 		return Guarded{}, err
 	}
-	defer beating(ctx)()
+	ctx, stop := beating(ctx)
+	defer stop()
 	owed, err := g.Ledger.OwedCount(ctx, session.Scope)
 	if err != nil {
 		return Guarded{}, err

@@ -52,7 +52,8 @@ func (l *Load) pay(ctx context.Context, in LoadInput) (Loaded, error) {
 	if err != nil {
 		return Loaded{}, err
 	}
-	defer beating(ctx)()
+	ctx, stop := beating(ctx)
+	defer stop()
 	var (
 		total Loaded
 		after string
@@ -267,7 +268,7 @@ func (p *payer) apply(ctx context.Context, items []connectors.Item) ([]connector
 			return nil, connectors.Errorf(connectors.Permanent, "%s gave %d results for %d writes", p.name(), len(got), len(part))
 		}
 		results = append(results, got...)
-		beat(ctx, len(results))
+		beat(ctx)
 	}
 	return results, nil
 }

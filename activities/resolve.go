@@ -50,7 +50,8 @@ func (r *Resolve) resolve(ctx context.Context, in ResolveInput) (Resolved, error
 	if err != nil {
 		return Resolved{}, err
 	}
-	defer beating(ctx)()
+	ctx, stop := beating(ctx)
+	defer stop()
 	settler := &settler{ledger: r.Ledger, session: session, pass: in.Pass, windows: in.Windows, at: r.Sessions.at}
 	if in.Group == SettleGroup {
 		return r.due(ctx, settler, part)

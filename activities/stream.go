@@ -154,13 +154,15 @@ func (l *Load) stream(ctx context.Context, in LoadInput) (Loaded, error) {
 		return Loaded{}, lost(err)
 	}
 	defer reader.Close()
-	defer beating(ctx)()
+	ctx, stop := beating(ctx)
+	defer stop()
 	r := &refusals{ledger: l.Ledger, pass: in.Pass, system: target.Mapping.Name, key: target.Mapping.Key}
 	if !in.Complete {
 		if r.held, err = heldKeys(ctx, l.Ledger, in.Pass, r.system); err != nil {
 			return Loaded{}, err
 		}
 	}
+	var sent Loaded
 	next := func() (*record.Batch, error) {
 		batch, err := reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -170,6 +172,8 @@ func (l *Load) stream(ctx context.Context, in LoadInput) (Loaded, error) {
 			return nil, lost(err)
 		}
 		r.see(batch)
+		sent.Unchanged += int64(batch.Rows()) // which of them were is known in the end
+		beat(ctx, sent)
 		return batch, nil
 	}
 	refuse := func(batch *record.Batch, row int, err error) error { return r.refuse(ctx, batch, row, err) }

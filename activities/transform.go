@@ -40,7 +40,8 @@ func (t *Transform) transform(ctx context.Context, in TransformInput) (Transform
 		return Transformed{}, lost(err)
 	}
 	defer raw.Close()
-	defer beating(ctx)()
+	ctx, stop := beating(ctx)
+	defer stop()
 	if in.Stateless {
 		return t.forTarget(ctx, session, in, raw)
 	}

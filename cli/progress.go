@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
@@ -77,21 +78,33 @@ func addHeartbeats(ctx context.Context, c client.Client, started workflows.Start
 		return // the run's own numbers are true too, only older
 	}
 	for _, pending := range description.GetPendingActivities() {
-		step := pending.GetActivityType().GetName()
-		if step != activities.StepLoad {
-			continue
+		addHeartbeat(pending.GetActivityType().GetName(), pending.GetHeartbeatDetails(), now)
+	}
+}
+
+func addHeartbeat(step string, details *common.Payloads, now *workflows.Progress) {
+	done := int64(0)
+	switch step {
+	case activities.StepExtract, activities.StepTransform:
+		if converter.GetDefaultDataConverter().FromPayloads(details, &done) != nil {
+			return
 		}
+	case activities.StepLoad:
 		now.Step = step
 		var loaded activities.Loaded
-		if converter.GetDefaultDataConverter().FromPayloads(pending.GetHeartbeatDetails(), &loaded) != nil {
-			continue
+		if converter.GetDefaultDataConverter().FromPayloads(details, &loaded) != nil {
+			return
 		}
 		written := loaded.Created + loaded.Updated + loaded.Deleted
 		now.Written += written
-		for i := range now.Steps {
-			if now.Steps[i].Name == step {
-				now.Steps[i].Done += written
-			}
+		done = written + loaded.Unchanged
+	}
+	if step == activities.StepExtract {
+		now.Read += done
+	}
+	for i := range now.Steps {
+		if now.Steps[i].Name == step {
+			now.Steps[i].Done += done
 		}
 	}
 }
@@ -117,6 +130,9 @@ func (p *progress) rate(s workflows.StepProgress) string {
 		return ""
 	}
 	text := fmt.Sprintf("%d/%d", s.Done, s.Total)
+	if s.Unit != "" {
+		text += " " + s.Unit
+	}
 	if s.Done > 0 && s.Done < s.Total {
 		perSecond := float64(s.Done) / time.Since(p.began[s.Name]).Seconds()
 		left := time.Duration(float64(s.Total-s.Done) / perSecond * float64(time.Second)).Round(time.Second)

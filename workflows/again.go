@@ -52,7 +52,7 @@ func (r *run) anew(ctx workflow.Context) {
 	r.detected.Pass.Attempt++
 	r.early = activities.AddTally(r.early, r.decided)
 	r.decided = reconcile.Tally{}
-	r.parts, r.transformed, r.groupsDone = nil, 0, 0
+	r.parts, r.transformed = nil, 0
 	r.read = map[string]int64{}
 	r.resolved.Recount(r.settled)
 }

@@ -10,16 +10,17 @@ type Progress struct {
 	// Read and Written count records so far.
 	Read    int64 `json:"read"`
 	Written int64 `json:"written"`
-	// Steps has the steps in their order; extract, transform and load count
-	// records, resolve counts groups.
+	// Steps has the steps in their order.
 	Steps []StepProgress `json:"steps"`
 }
 
-// StepProgress is how far one step is. Total 0 is not known yet.
+// StepProgress is how far one step is. Total 0 is not known yet. Unit is what is
+// counted; "" is records.
 type StepProgress struct {
 	Name  string `json:"name"`
 	Done  int64  `json:"done"`
 	Total int64  `json:"total"`
+	Unit  string `json:"unit,omitempty"`
 }
 
 func (r *run) progress() (Progress, error) {
@@ -29,16 +30,24 @@ func (r *run) progress() (Progress, error) {
 		expected += max(w.Rows, 0)
 		p.Read += r.read[w.System]
 	}
+	loaded := int64(0)
 	for _, l := range r.loaded {
-		p.Written += l.Created + l.Updated + l.Deleted
+		written := l.Created + l.Updated + l.Deleted
+		p.Written += written
+		loaded += written + l.Unchanged
 	}
 	expected = max(expected, p.Read)
-	changed := r.resolved.Tally.Applied + r.resolved.Tally.Owed
+	toLoad := r.resolved.Tally.Applied + r.resolved.Tally.Owed
+	if r.detected.Stateless {
+		toLoad = expected * int64(len(r.detected.Targets))
+	}
+	systems := int64(len(r.detected.Windows))
 	p.Steps = []StepProgress{
+		{Name: "detect", Done: systems, Total: systems, Unit: "systems"},
 		{Name: "extract", Done: p.Read, Total: expected},
 		{Name: "transform", Done: r.transformed, Total: expected},
-		{Name: "resolve", Done: int64(r.groupsDone), Total: int64(r.detected.Pass.Groups)},
-		{Name: "load", Done: p.Written, Total: max(changed, p.Written)},
+		{Name: "resolve", Done: min(r.resolved.Tally.Read, expected), Total: expected},
+		{Name: "load", Done: loaded, Total: max(toLoad, loaded)},
 	}
 	return p, nil
 }

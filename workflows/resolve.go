@@ -55,7 +55,6 @@ func (r *run) group(ctx workflow.Context, n int, what string) (activities.Resolv
 		return activities.Resolved{}, err
 	}
 	r.resolved.Add(resolved)
-	r.groupsDone++
 	return resolved, nil
 }
 

@@ -56,10 +56,9 @@ type run struct {
 	loaded         map[string]activities.Loaded
 	read           map[string]int64
 	lines          []string
-	// now, transformed and groupsDone are for whoever asks how far it is.
+	// now and transformed are for whoever asks how far it is.
 	now         string
 	transformed int64
-	groupsDone  int
 }
 
 // transformedPart is a partition whose records wait for resolve.
