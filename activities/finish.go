@@ -104,6 +104,10 @@ func (f *Finish) counts(ctx context.Context, in FinishInput, result *Result) err
 	for _, n := range in.Read {
 		read += n
 	}
+	if in.Targets > 1 {
+		read *= int64(in.Targets)
+		result.Targets = in.Targets
+	}
 	if in.Failed == "" {
 		if sum := t.Applied + t.Owed + t.Unchanged + t.Conflicts + t.Quarantined + t.Ignored; sum != t.Read || t.Read != read {
 			return connectors.Errorf(connectors.Permanent,

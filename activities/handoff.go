@@ -249,6 +249,9 @@ type FinishInput struct {
 	URL     string           `json:"url,omitempty"`
 	// Stateless: the run kept no links.
 	Stateless bool `json:"stateless,omitempty"`
+	// Targets is how often the tally of a stateless run has each record: once for
+	// each target.
+	Targets int `json:"targets,omitempty"`
 	// Failed closes the run as failed, with this reason.
 	Failed string `json:"failed,omitempty"`
 }

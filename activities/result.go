@@ -17,6 +17,9 @@ type Result struct {
 	Sync    string                  `json:"sync"`
 	Outcome string                  `json:"outcome"`
 	Counts  Counts                  `json:"counts"`
+	// Targets is set where Counts has each record several times: once for each
+	// target of a sync that streams to more than one.
+	Targets int                     `json:"targets,omitempty"`
 	Systems map[string]SystemResult `json:"systems"`
 	Seconds float64                 `json:"seconds"`
 	URL     string                  `json:"url"`

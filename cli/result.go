@@ -76,6 +76,7 @@ type resultView struct {
 	Sync    string                             `json:"sync"`
 	Outcome string                             `json:"outcome"`
 	Counts  activities.Counts                  `json:"counts"`
+	Targets int                                `json:"targets,omitempty"`
 	Systems map[string]activities.SystemResult `json:"systems"`
 	Seconds float64                            `json:"seconds"`
 	URL     string                             `json:"url"`
@@ -84,7 +85,8 @@ type resultView struct {
 
 func viewResult(r activities.Result) resultView {
 	v := resultView{
-		Run: r.Run, Sync: r.Sync, Outcome: r.Outcome, Counts: r.Counts, Systems: r.Systems, Seconds: r.Seconds, URL: r.URL, Reason: r.Reason,
+		Run: r.Run, Sync: r.Sync, Outcome: r.Outcome, Counts: r.Counts, Targets: r.Targets,
+		Systems: r.Systems, Seconds: r.Seconds, URL: r.URL, Reason: r.Reason,
 	}
 	if v.Systems == nil {
 		v.Systems = map[string]activities.SystemResult{}
@@ -128,6 +130,9 @@ func (a *app) showResult(r activities.Result) {
 	}
 	s.say("%s %s %s in %.1f s", mark, s.bold(r.Run), r.Outcome, r.Seconds)
 	parts := []string{fmt.Sprintf("%d read", c.Read)}
+	if r.Targets > 1 {
+		parts[0] = fmt.Sprintf("%d read, each counted for %d targets", c.Read/int64(r.Targets), r.Targets)
+	}
 	for _, p := range []struct {
 		n    int64
 		what string

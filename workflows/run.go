@@ -176,6 +176,9 @@ func (r *run) close(ctx workflow.Context, failure error) (activities.Result, err
 		Tally: r.resolved.Tally, Resolved: r.resolved, Loaded: r.loaded, Read: r.read, Stopped: r.stopped,
 		Stateless: r.detected.Stateless, Started: r.started, Ended: record.NewTimestamp(workflow.Now(ctx)), URL: r.request.URL,
 	}
+	if input.Stateless {
+		input.Targets = len(r.detected.Targets)
+	}
 	input.Pass.Sync, input.Pass.Run = r.request.Sync, r.request.Run
 	if failure != nil {
 		input.Failed = reason(failure)

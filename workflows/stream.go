@@ -138,18 +138,17 @@ func (s *streamed) load(ctx workflow.Context, pass activities.Pass) error {
 	return nil
 }
 
-// count adds the partition to the run. How its records ended is told by the
-// first target.
+// count adds the partition to the run. A bulk load tells how many records it
+// wrote and not which ones, so that it cannot be known whether what one target
+// took is what another had already: with several targets, how each record ended
+// is counted once for each of them.
 func (s *streamed) count() {
 	r := s.run
 	r.read[s.window.System] += s.extracted.Rows
+	r.transformed += s.extracted.Rows
 	for i, target := range r.detected.Targets {
 		loaded := *s.loads[i]
 		r.addLoaded(target, loaded)
-		if i > 0 {
-			continue
-		}
-		r.transformed += s.transforms[i].Rows
 		tally := s.transforms[i].Tally
 		tally.Applied = loaded.Created + loaded.Updated + loaded.Deleted
 		tally.Unchanged = loaded.Unchanged
