@@ -166,7 +166,7 @@ func (a *acknowledgement) quarantine(bad refused, change *ledger.Change) *reconc
 		m = &reconcile.Member{System: p.system, LinkID: link.ID, Acked: link.Rev}
 		link.Members[p.system] = m
 	}
-	m.State, m.Why = reconcile.Quarantined, "refused"
+	m.State, m.Why = reconcile.Quarantined, whyRefused
 	// The next listing looks at it again: by then the record may be one that the
 	// system takes, or the system one that takes it.
 	m.RawHash = record.Hash{}

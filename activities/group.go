@@ -98,7 +98,7 @@ func (r *Resolve) decide(ctx context.Context, s *settler, in ResolveInput, recor
 				return unless(ctx, err)
 			}
 		}
-		done, err := s.decide(ctx, matter{observations: slice.observations, fetched: slice.fetched})
+		done, err := s.decide(ctx, matter{observations: slice.observations, fetched: slice.fetched, refused: true})
 		if err != nil {
 			return unless(ctx, err)
 		}

@@ -186,3 +186,30 @@ func (p *payer) keyOf(set []record.Value) record.Key {
 	key, _ := record.NewKey(values...)
 	return key
 }
+
+// fetch reads rows of one system again by key and gives what they are now.
+func (s *settler) fetch(ctx context.Context, system int, keys []record.Key) ([]reconcile.Observation, error) {
+	opened := s.session.Systems[system]
+	source, err := opened.Source()
+	if err != nil {
+		return nil, err
+	}
+	var all []reconcile.Observation
+	for part := range slices.Chunk(keys, fetchRows) {
+		batch, err := source.Fetch(ctx, opened.Mapping.Columns, part)
+		if err != nil {
+			return nil, connectors.Wrap(connectors.Transient, fmt.Sprintf("fetch %d rows of %s", len(part), opened.Mapping.Name), err)
+		}
+		found, err := observeRaw(opened, system, batch)
+		batch.Release()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+		beat(ctx)
+	}
+	return all, nil
+}
+
+// fetchRows is how many rows are fetched by key in one request.
+const fetchRows = 1000

@@ -274,7 +274,7 @@ func (d *draft) resolve(ctx context.Context, store *ledger.Store) error {
 				return err
 			}
 		}
-		if _, err := s.settle(ctx, matter{observations: g.observations, fetched: g.fetched}); err != nil {
+		if _, err := s.settle(ctx, matter{observations: g.observations, fetched: g.fetched, refused: true}); err != nil {
 			return err
 		}
 	}

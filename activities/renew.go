@@ -62,3 +62,45 @@ func (s *settler) renew(ctx context.Context, part string) error {
 	_, _, err = s.ledger.Commit(ctx, s.pass.fence(), s.session.Scope, change)
 	return err
 }
+
+// lookAtRefused reads rows again that their system refused to change, where
+// anything of their record was seen now: it may have become one that the system
+// takes, and a cursor does not show a row that nobody wrote. What the row holds
+// is the condition of the next attempt.
+func (s *settler) lookAtRefused(ctx context.Context, m *matter, bucket *reconcile.Bucket) (*reconcile.Bucket, error) {
+	keys := make([][]record.Key, len(s.session.Systems))
+	for _, link := range bucket.Links {
+		for i, member := range link.Members {
+			if member != nil && member.State == reconcile.Quarantined && member.Why == whyRefused && member.Key != "" {
+				keys[i] = append(keys[i], member.Key)
+			}
+		}
+	}
+	before := len(m.observations)
+	for i := range keys {
+		if len(keys[i]) == 0 || slices.Contains(s.pass.Down, i) {
+			continue
+		}
+		seen := map[record.Key]bool{}
+		for _, o := range m.observations {
+			seen[o.Key] = seen[o.Key] || o.System == i
+		}
+		unseen := slices.DeleteFunc(keys[i], func(k record.Key) bool { return seen[k] })
+		if len(unseen) == 0 {
+			continue
+		}
+		found, err := s.fetch(ctx, i, unseen)
+		if err != nil {
+			return nil, err
+		}
+		m.observations = append(m.observations, found...)
+		m.fetched += int64(len(found))
+	}
+	if len(m.observations) == before {
+		return bucket, nil
+	}
+	return s.bucket(ctx, m.observations, m.links)
+}
+
+// whyRefused is why a row is held that its system does not take.
+const whyRefused = "refused"

@@ -13,10 +13,10 @@ const (
 
 // Result is a finished run, as `run -o json` prints it.
 type Result struct {
-	Run     string                  `json:"run"`
-	Sync    string                  `json:"sync"`
-	Outcome string                  `json:"outcome"`
-	Counts  Counts                  `json:"counts"`
+	Run     string `json:"run"`
+	Sync    string `json:"sync"`
+	Outcome string `json:"outcome"`
+	Counts  Counts `json:"counts"`
 	// Targets is set where Counts has each record several times: once for each
 	// target of a sync that streams to more than one.
 	Targets int                     `json:"targets,omitempty"`

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/syncline-dev/syncline/connectors"
 	"github.com/syncline-dev/syncline/internal/ledger"
@@ -44,6 +43,8 @@ type matter struct {
 	decisions []reconcile.Decision
 	// fetched counts the observations that no partition has.
 	fetched int64
+	// refused: what a system refused is tried again, now that its record moves.
+	refused bool
 }
 
 // settle decides and commits; the commit is marked, and a second one under the
@@ -61,6 +62,11 @@ func (s *settler) decide(ctx context.Context, m matter) (*settled, error) {
 	bucket, err := s.bucket(ctx, m.observations, m.links)
 	if err != nil {
 		return nil, err
+	}
+	if m.refused {
+		if bucket, err = s.lookAtRefused(ctx, &m, bucket); err != nil {
+			return nil, err
+		}
 	}
 	bucket.Decisions = m.decisions
 	rules := s.session.Rules(s.pass)
@@ -268,30 +274,3 @@ func editOf(t record.Type, raw json.RawMessage) record.Value {
 	}
 	return v
 }
-
-// fetch reads rows of one system again by key and gives what they are now.
-func (s *settler) fetch(ctx context.Context, system int, keys []record.Key) ([]reconcile.Observation, error) {
-	opened := s.session.Systems[system]
-	source, err := opened.Source()
-	if err != nil {
-		return nil, err
-	}
-	var all []reconcile.Observation
-	for part := range slices.Chunk(keys, fetchRows) {
-		batch, err := source.Fetch(ctx, opened.Mapping.Columns, part)
-		if err != nil {
-			return nil, connectors.Wrap(connectors.Transient, fmt.Sprintf("fetch %d rows of %s", len(part), opened.Mapping.Name), err)
-		}
-		found, err := observeRaw(opened, system, batch)
-		batch.Release()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
-		beat(ctx)
-	}
-	return all, nil
-}
-
-// fetchRows is how many rows are fetched by key in one request.
-const fetchRows = 1000
