@@ -225,7 +225,10 @@ func (w *writer) adopt() error {
 }
 
 // closeSubjects closes what is open about rows that found their link, but for
-// what this very change has opened.
+// what this very change has opened. A decision that somebody made after the run
+// had read the conflict was for a row without a link: it is not dropped here but
+// stays pending, so that the next run answers it as one that came too late, and
+// keeps its conflict from being pruned. One made after this commit is refused.
 func (w *writer) closeSubjects(subjects []int64) error {
 	opened := make(map[int64]bool, len(w.change.Opened))
 	for _, c := range w.change.Opened {
@@ -244,7 +247,7 @@ func (w *writer) closeSubjects(subjects []int64) error {
 	})
 	for _, id := range ids {
 		if err == nil {
-			_, err = w.t.exec("UPDATE conflicts SET state = 'closed' WHERE id = ?", id)
+			_, err = w.t.exec("UPDATE conflicts SET state = 'closed', seen = ? WHERE id = ?", micros(w.change.At), id)
 		}
 	}
 	return err
