@@ -180,7 +180,7 @@ func MappingObject(d connectors.Description) mappings.Object {
 	object := mappings.Object{
 		Schema: d.Schema, Key: d.Key, Exists: len(d.Schema.Fields) > 0,
 		Token: d.Can.Token, Transactions: d.Can.Transactions, KeysReusable: d.Can.KeysReusable,
-		ServerKeys: d.Can.ServerKeys, Writable: d.Can.Writable, Upsert: d.Can.Upsert,
+		ServerKeys: d.Can.ServerKeys, Writable: d.Can.Writable, ReadOnlyBecause: d.Can.ReadOnlyBecause, Upsert: d.Can.Upsert,
 	}
 	for _, mode := range d.Can.Modes {
 		object.Modes = append(object.Modes, string(mode))

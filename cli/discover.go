@@ -107,11 +107,13 @@ type descriptionView struct {
 	Columns    []columnView `json:"columns"`
 	Modes      []string     `json:"modes"`
 	Writable   bool         `json:"writable"`
+	// ReadOnlyBecause says why it is not writable.
+	ReadOnlyBecause string `json:"read_only_because,omitempty"`
 }
 
 func viewDescription(p place, object string, d connectors.Description) descriptionView {
 	v := descriptionView{
-		Connection: p.name, Object: object, Rows: d.Rows, Writable: d.Can.Writable,
+		Connection: p.name, Object: object, Rows: d.Rows, Writable: d.Can.Writable, ReadOnlyBecause: d.Can.ReadOnlyBecause,
 		Columns: []columnView{}, Modes: []string{},
 	}
 	for _, f := range d.Schema.Fields {
@@ -136,6 +138,9 @@ func (a *app) showDescription(p place, object string, d connectors.Description) 
 	writable := ""
 	if !v.Writable {
 		writable = ", only to be read"
+		if v.ReadOnlyBecause != "" {
+			writable += " (" + v.ReadOnlyBecause + ")"
+		}
 	}
 	s.say("%s %s  %s%s; changes by %s", s.bold(p.name), s.bold(object), rows, writable, orElse(strings.Join(v.Modes, ", "), "nothing"))
 	for _, column := range v.Columns {

@@ -135,6 +135,9 @@ type Capabilities struct {
 	Upsert bool
 	// Writable is false for objects that can only be read (a view, a role).
 	Writable bool
+	// ReadOnlyBecause says why an object is not Writable, for people, as what
+	// follows a colon ("it is a view"); "" if it is.
+	ReadOnlyBecause string
 	// BatchRows is how many items Apply likes to get at once.
 	BatchRows int
 }

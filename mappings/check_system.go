@@ -36,14 +36,27 @@ func (c *checker) role(p *party) {
 	case p.Role == "target" && p.Where.Value != "" && p.Leaving == "delete":
 		c.warn(p.Where.Pos, "%s is a target: nothing is read there that could leave", p.Name.Value)
 	}
-	if p.object != nil && p.object.Exists && !p.object.Writable && p.receives {
-		c.fail(p.Pos, "%s cannot be written", p.title()).Hint = "role: source"
-	}
+	c.writable(p)
 	if p.object != nil && !p.object.Exists && p.Role != "target" {
 		c.fail(p.Pos, "%s does not exist, and only a target is made", p.title()).Hint = "role: target"
 	}
 	if p.Leaving == "delete" && p.Where.Value == "" {
 		c.warn(p.Pos, "`leaving: delete` without `where`: nothing ever leaves")
+	}
+}
+
+// writable checks that what is to be written, or made, can be.
+func (c *checker) writable(p *party) {
+	if p.object == nil || p.object.Writable || !p.receives {
+		return
+	}
+	switch why := p.object.ReadOnlyBecause; {
+	case p.object.Exists && why != "":
+		c.fail(p.Pos, "%s cannot be written: %s", p.title(), why).Hint = "role: source"
+	case p.object.Exists:
+		c.fail(p.Pos, "%s cannot be written", p.title()).Hint = "role: source"
+	case why != "" && p.Role == "target":
+		c.fail(p.Pos, "%s does not exist and cannot be made: %s", p.title(), why)
 	}
 }
 

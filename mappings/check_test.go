@@ -26,6 +26,7 @@ type objectFixture struct {
 	ServerKeys   bool          `yaml:"serverkeys"`
 	KeysReusable bool          `yaml:"keysreusable"`
 	ReadOnly     bool          `yaml:"readonly"`
+	Because      string        `yaml:"because"`
 	Missing      bool          `yaml:"missing"`
 }
 
@@ -60,6 +61,7 @@ func (f objectFixture) object(t *testing.T) Object {
 		Schema: record.NewSchema(fields...), Key: f.Key, Exists: !f.Missing,
 		Transactions: f.Transactions == nil || *f.Transactions, ServerKeys: f.ServerKeys,
 		KeysReusable: f.KeysReusable, Writable: !f.ReadOnly, Upsert: !f.ReadOnly && !f.ServerKeys, Modes: f.Modes, SeesDeletes: []string{"trigger", "snapshot"},
+		ReadOnlyBecause: f.Because,
 	}
 }
 

@@ -16,6 +16,8 @@ type Object struct {
 	Exists bool
 	// What the system can promise, for check's warnings.
 	Token, Transactions, KeysReusable, ServerKeys, Writable bool
+	// ReadOnlyBecause says why it is not Writable; "" if nobody knows.
+	ReadOnlyBecause string
 	// Upsert: the object can be the target of a stateless sync.
 	Upsert             bool
 	Modes, SeesDeletes []string

@@ -37,6 +37,7 @@ func describeColumns(tb testing.TB, s *suite) {
 		require.Positive(tb, d.Can.BatchRows)
 	}
 	require.Equal(tb, s.sink, d.Can.Writable, "a sink says that it can be written")
+	require.Equal(tb, d.Can.Writable, d.Can.ReadOnlyBecause == "", "what cannot be written says why")
 	for i, f := range d.Schema.Fields {
 		want := table.Schema.Fields[i].Type.Kind
 		if f.Type.Kind != record.Any && f.Type.Kind != want {

@@ -3,13 +3,20 @@
 package csv
 
 import (
+	"errors"
 	"path/filepath"
 	"syscall"
 )
 
-// folderWritable: the new file is made beside the old one, which it replaces.
-func folderWritable(path string) bool {
+// denied says why a file cannot be written; "" if it can. Its folder counts too:
+// the new file is made beside the old one, which it replaces.
+func denied(path string) string {
 	const write = 2
-	err := syscall.Access(path, write)
-	return syscall.Access(filepath.Dir(path), write) == nil && (err == nil || err == syscall.ENOENT)
+	if err := syscall.Access(path, write); err != nil && !errors.Is(err, syscall.ENOENT) {
+		return "this user may not write the file (" + err.Error() + ")"
+	}
+	if err := syscall.Access(filepath.Dir(path), write); err != nil {
+		return "this user may not write in the file's folder (" + err.Error() + ")"
+	}
+	return ""
 }

@@ -159,9 +159,10 @@ func (o *object) Describe(ctx context.Context) (connectors.Description, error) {
 		Schema: record.NewSchema(), Key: o.config.Key, Identity: o.identity(), Rows: -1,
 		Can: connectors.Capabilities{
 			Modes: []connectors.Mode{connectors.ModeSnapshot}, Transactions: true, KeysReusable: true,
-			Writable: !o.readOnly && len(o.config.Key) > 0 && folderWritable(o.path), BatchRows: 1_000_000,
+			ReadOnlyBecause: o.readOnlyBecause(), BatchRows: 1_000_000,
 		},
 	}
+	d.Can.Writable = d.Can.ReadOnlyBecause == ""
 	d.Can.Upsert = d.Can.Writable
 	what := "describe csv " + o.name()
 	f, err := o.open(ctx)
@@ -182,6 +183,18 @@ func (o *object) Describe(ctx context.Context) (connectors.Description, error) {
 		return d, doing(what, err)
 	}
 	return d, nil
+}
+
+// readOnlyBecause says why the file cannot be written; "" if it can.
+func (o *object) readOnlyBecause() string {
+	switch {
+	case o.readOnly:
+		return "the definition says read_only"
+	case len(o.config.Key) == 0:
+		return "its rows have no key (name the columns with key:)"
+	default:
+		return denied(o.path)
+	}
 }
 
 // file is the file opened for one read from its beginning.

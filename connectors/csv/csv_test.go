@@ -138,3 +138,26 @@ func TestApplyKeepsEverythingElse(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(backup), "3;Cyd;;")
 }
+
+// What cannot be written says why, so that nobody has to guess.
+func TestReadOnlyFilesSayWhy(t *testing.T) {
+	t.Parallel()
+	path := write(t, "Nr,Name\n1,Ann\n")
+	because := func(change func(*connectors.Config)) string {
+		c := config(path, "Nr")
+		change(&c)
+		d, err := open(t, c).Describe(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, d.Can.ReadOnlyBecause == "", d.Can.Writable)
+		require.Equal(t, d.Can.Writable, d.Can.Upsert)
+		return d.Can.ReadOnlyBecause
+	}
+	require.Empty(t, because(func(*connectors.Config) {}))
+	require.Equal(t, "the definition says read_only", because(func(c *connectors.Config) { c.Options["read_only"] = "true" }))
+	require.Equal(t, "its rows have no key (name the columns with key:)", because(func(c *connectors.Config) { c.Key = nil }))
+	if os.Geteuid() == 0 {
+		return // who may do everything
+	}
+	require.NoError(t, os.Chmod(path, 0o400))
+	require.Equal(t, "this user may not write the file (permission denied)", because(func(*connectors.Config) {}))
+}

@@ -106,6 +106,9 @@ func (s Shape) capabilities() connectors.Capabilities {
 		Writable:     !p.ReadOnly,
 		BatchRows:    p.requestItems(),
 	}
+	if p.ReadOnly {
+		can.ReadOnlyBecause = "it only answers reads"
+	}
 	for _, mode := range can.Modes {
 		if mode == connectors.ModeLog || mode == connectors.ModeTrigger {
 			can.SeesDeletes = append(can.SeesDeletes, mode)

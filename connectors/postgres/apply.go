@@ -56,12 +56,12 @@ func (o *object) Apply(ctx context.Context, w connectors.Writes) ([]connectors.R
 // mayWrite refuses what can only be read, before anything is tried.
 func (t *table) mayWrite() error {
 	switch {
-	case t.writable:
+	case t.readOnly == "":
 		return nil
 	case t.relkind == "v" || t.relkind == "m":
 		return connectors.Errorf(connectors.Permanent, "%s is a view and can only be read", t.readable())
 	default:
-		return connectors.Errorf(connectors.Unauthorized, "the role or the server only reads %s", t.readable())
+		return connectors.Errorf(connectors.Unauthorized, "%s cannot be written: %s", t.readable(), t.readOnly)
 	}
 }
 

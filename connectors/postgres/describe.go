@@ -26,8 +26,9 @@ type table struct {
 	// rows and pages are estimates; rows is -1 where nothing is known.
 	rows, pages int64
 	// token: rows have an xmin, and we may read it.
-	token    bool
-	writable bool
+	token bool
+	// readOnly says why nothing can be written; "" if it can.
+	readOnly string
 	// upsert: a unique index over the key can arbitrate ON CONFLICT.
 	upsert bool
 	// deferrable: some constraint may be checked late.
@@ -76,7 +77,8 @@ func (o *object) Describe(ctx context.Context) (connectors.Description, error) {
 		Schema: t.schema(), Identity: t.identity, Rows: t.rows,
 		Can: connectors.Capabilities{
 			Modes: []connectors.Mode{connectors.ModeSnapshot}, Token: t.token, Transactions: true,
-			KeysReusable: !slices.ContainsFunc(t.key, (*column).everNew), Upsert: t.upsert && t.writable, Writable: t.writable, BatchRows: batchRows,
+			KeysReusable: !slices.ContainsFunc(t.key, (*column).everNew), Upsert: t.upsert && t.readOnly == "", BatchRows: batchRows,
+			Writable: t.readOnly == "", ReadOnlyBecause: t.readOnly,
 		},
 	}
 	if o.config.Modified != "" {
@@ -176,10 +178,15 @@ func (t *table) readRelation(ctx context.Context, conn *pgconn.PgConn) error {
 		select c.relkind, d.oid, d.datname,
 			has_function_privilege('pg_control_system()', 'EXECUTE'),
 			c.relkind in ('r','p') and has_table_privilege(c.oid, 'SELECT'),
-			c.relkind in ('r','p','f') and not pg_is_in_recovery()
-				and current_setting('default_transaction_read_only') = 'off'
-				and (has_table_privilege(c.oid, 'INSERT') or has_any_column_privilege(c.oid, 'INSERT')
-					or has_table_privilege(c.oid, 'UPDATE') or has_any_column_privilege(c.oid, 'UPDATE')),
+			case
+				when c.relkind in ('v','m') then 'it is a view'
+				when c.relkind not in ('r','p','f') then 'it is no table'
+				when pg_is_in_recovery() then 'the server is a standby, which only reads'
+				when current_setting('default_transaction_read_only') <> 'off' then 'default_transaction_read_only is on'
+				when has_table_privilege(c.oid, 'INSERT') or has_any_column_privilege(c.oid, 'INSERT')
+					or has_table_privilege(c.oid, 'UPDATE') or has_any_column_privilege(c.oid, 'UPDATE') then ''
+				else 'the role ' || current_user || ' has neither INSERT nor UPDATE on it'
+			end,
 			exists (select from pg_constraint k where condeferrable and c.oid in (k.conrelid, k.confrelid)),
 			row_security_active(c.oid)
 		from pg_class c, pg_database d where c.oid = $1::text::oid and d.datname = current_database()`,
@@ -192,7 +199,7 @@ func (t *table) readRelation(ctx context.Context, conn *pgconn.PgConn) error {
 	}
 	row := rows[0]
 	t.relkind = string(row[0])
-	t.token, t.writable, t.deferrable, t.secured = is(row[4]), is(row[5]), is(row[6]), is(row[7])
+	t.token, t.readOnly, t.deferrable, t.secured = is(row[4]), string(row[5]), is(row[6]), is(row[7])
 	system := "?"
 	if is(row[3]) {
 		ids, err := query(ctx, conn, "select system_identifier from pg_control_system()")

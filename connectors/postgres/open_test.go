@@ -176,6 +176,7 @@ func TestDescribe(t *testing.T) {
 	for _, view := range []string{"v", "m"} {
 		h := open(t, config(db, view))
 		require.False(t, h.description.Can.Writable)
+		require.Equal(t, "it is a view", h.description.Can.ReadOnlyBecause)
 		require.False(t, h.description.Can.Token)
 		h.readAll(snapshot())
 	}
@@ -227,6 +228,7 @@ func TestARoleThatOnlyReads(t *testing.T) {
 	}
 	h := open(t, as("t"))
 	require.False(t, h.description.Can.Writable)
+	require.Equal(t, "the role "+role+" has neither INSERT nor UPDATE on it", h.description.Can.ReadOnlyBecause)
 	rows, _ := h.readAll(snapshot())
 	require.Len(t, rows, 1)
 	_, err = h.sink.Apply(t.Context(), connectors.Writes{Columns: []string{"v"}, Items: []connectors.Item{

@@ -238,11 +238,14 @@ func TestReadOnlyObjectsSaySo(t *testing.T) {
 	readOnly.Options["read_only"] = "true"
 	view := config(path, "v")
 	view.Key = []string{"id"}
-	for _, c := range []connectors.Config{readOnly, view, config(path, "keyless")} {
+	for because, c := range map[string]connectors.Config{
+		"the definition says read_only": readOnly, "it is a view": view, "it has no primary key (name the columns with key:)": config(path, "keyless"),
+	} {
 		s := open(t, c)
 		d, err := s.Describe(context.Background())
 		require.NoError(t, err)
 		require.False(t, d.Can.Writable, c.Object)
+		require.Equal(t, because, d.Can.ReadOnlyBecause)
 		require.False(t, d.Can.Upsert)
 		_, err = s.Apply(context.Background(), connectors.Writes{Items: []connectors.Item{{Op: connectors.OpDelete, Key: "1:1"}}})
 		require.Equal(t, connectors.Permanent, connectors.KindOf(err), c.Object)

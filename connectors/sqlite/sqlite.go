@@ -213,8 +213,25 @@ func (o *object) Describe(ctx context.Context) (connectors.Description, error) {
 	return d, doing("describe sqlite "+o.config.String(), err)
 }
 
+// readOnlyBecause says why a table cannot be written; "" if it can.
+func (o *object) readOnlyBecause(conn *bare.Conn, t *table) string {
+	switch {
+	case t.view:
+		return "it is a view"
+	case o.readOnly:
+		return "the definition says read_only"
+	case len(t.key) == 0:
+		return "it has no primary key (name the columns with key:)"
+	}
+	if because := denied(o.path); because != "" || !conn.ReadOnly() {
+		return because
+	}
+	return "the database opens for reading only"
+}
+
 func (o *object) capabilities(conn *bare.Conn, t *table) (connectors.Capabilities, error) {
-	writable := !t.view && len(t.key) > 0 && !o.readOnly && !conn.ReadOnly() && folderWritable(o.path)
+	because := o.readOnlyBecause(conn, t)
+	writable := because == ""
 	can := connectors.Capabilities{
 		Transactions: true,
 		ServerKeys:   t.assigned,
@@ -222,6 +239,8 @@ func (o *object) capabilities(conn *bare.Conn, t *table) (connectors.Capabilitie
 		Upsert:       writable && t.uniqueKey(t.key),
 		Writable:     writable,
 		BatchRows:    10_000,
+
+		ReadOnlyBecause: because,
 	}
 	installed, err := triggersInstalled(conn, t)
 	if err != nil {
