@@ -415,7 +415,7 @@ func (w *killWorld) round(i int, point activities.Point) (killed bool, wrong str
 	return killed, wrong + w.disagreement()
 }
 
-// killRounds is how often the process is killed, and engineRounds how often
+// killRounds is how many times the process dies, and engineRounds how many times
 // with the engine inside it, twice at each point.
 const (
 	killRounds   = 200
@@ -439,20 +439,15 @@ func killAtEveryPoint(t *testing.T, w *killWorld, rounds int) {
 	w.run("", 0, "", filepath.Join(w.dir, "none"))
 	require.Empty(t, w.disagreement(), "the first sync")
 	points := activities.Points()
-	kills := map[activities.Point]int{}
 	dead := 0
-	for i := range rounds {
-		point := points[i%len(points)]
+	for i := 0; dead < rounds; i++ {
+		require.Less(t, i, rounds+rounds/4, "killed %d times only", dead)
+		point := points[dead%len(points)]
 		killed, wrong := w.round(i, point)
 		require.Empty(t, wrong, "round %d, killed (%v) at %q", i, killed, point)
-		if killed {
-			kills[point]++
+		if killed { // else the edits did not lead there: other ones will
 			dead++
 		}
-	}
-	t.Logf("killed in %d of %d rounds", dead, rounds)
-	for _, point := range points {
-		require.Positive(t, kills[point], "the process never died at %q", point)
 	}
 }
 
