@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,20 +17,24 @@ import (
 func newDiscover(a *app) *cobra.Command {
 	var definition bool
 	c := &cobra.Command{
-		Use:   "discover CONNECTION [OBJECT]",
+		Use:   "discover [CONNECTION [OBJECT]]",
 		Short: "List what a connection has, or the columns of one object",
-		Long: "List the tables of a connection, or the columns of one with types and keys.\n" +
+		Long: "List the tables of a connection, or the columns of one with types and keys; without\n" +
+			"any name, of the only connection that there is.\n" +
 			"--definition prints the skeleton of a definition for it.",
-		Args: cobra.RangeArgs(1, 2),
+		Args: cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			house, err := a.openReading(c.Context())
 			if err != nil {
 				return err
 			}
 			project, _ := house.Project() // what is wrong with definitions is for check to say
-			found, err := pick(places(project), args[:1])
+			found, err := pick(places(project), args[:min(len(args), 1)])
 			if err != nil {
 				return err
+			}
+			if len(found) != 1 {
+				return whichPlace(found)
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), checkTimeout)
 			defer cancel()
@@ -42,6 +47,18 @@ func newDiscover(a *app) *cobra.Command {
 	}
 	c.Flags().BoolVar(&definition, "definition", false, "print the skeleton of a definition")
 	return c
+}
+
+// whichPlace asks for one of several connections.
+func whichPlace(all []place) error {
+	if len(all) == 0 {
+		return &exitError{code: exitUsage, err: errors.New("there are no connections yet"), next: "`syncline init` writes a first one"}
+	}
+	commands := make([]string, len(all))
+	for i, p := range all {
+		commands[i] = "syncline discover " + p.name
+	}
+	return &exitError{code: exitUsage, err: errors.New("which connection?"), next: strings.Join(commands, "\n       ")}
 }
 
 func (a *app) discover(ctx context.Context, house *worker.House, p place, object string, definition bool) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/internal/engine"
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/workflows"
 )
@@ -105,6 +106,9 @@ func newRunsShow(a *app) *cobra.Command {
 				return err
 			}
 			result := resultOf(run)
+			if running, err := engine.Look(engine.Options{State: house.Config.State}); err == nil && result.URL == "" {
+				result.URL = running.WorkflowURL(run.ID)
+			}
 			if a.screen.json {
 				return a.screen.print(viewResult(result))
 			}

@@ -45,7 +45,12 @@ func TestMain(m *testing.M) {
 		"coded":      func() { exit(coded(os.Args[1], os.Args[2:])) },
 		"linkof":     func() { exit(linkOf(os.Stdin, os.Stdout)) },
 		"onterminal": func() { exit(onTerminal(os.Args[1], os.Args[2:])) },
-		"schedule":   func() { exit(schedule(os.Args[1])) },
+		"stays": func() {
+			shown, err := stays(os.Args[1], os.Args[2:])
+			fmt.Print(shown)
+			exit(err)
+		},
+		"schedule": func() { exit(schedule(os.Args[1])) },
 	})
 }
 

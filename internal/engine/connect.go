@@ -186,10 +186,14 @@ func (e *Engine) UIURL() string { return e.ui }
 // WorkflowURL is the Web UI's page of one workflow execution, of the latest run when
 // runID is empty. It is empty when no Web UI is known.
 func (e *Engine) WorkflowURL(workflowID, runID string) string {
-	if e.ui == "" {
+	return workflowURL(e.ui, e.namespace, workflowID, runID)
+}
+
+func workflowURL(ui, namespace, workflowID, runID string) string {
+	if ui == "" {
 		return ""
 	}
-	u := strings.TrimSuffix(e.ui, "/") + "/namespaces/" + url.PathEscape(e.namespace) + "/workflows/" + url.PathEscape(workflowID)
+	u := strings.TrimSuffix(ui, "/") + "/namespaces/" + url.PathEscape(namespace) + "/workflows/" + url.PathEscape(workflowID)
 	if runID != "" {
 		u += "/" + url.PathEscape(runID) + "/history"
 	}
@@ -207,6 +211,7 @@ func closer(c client.Client, own *embedded) func() error {
 		if own == nil {
 			return nil
 		}
+		own.log.Info("Stopped client")
 		return own.stop()
 	})
 }

@@ -20,6 +20,7 @@ type embedded struct {
 	lock   *flock.Flock
 	server *server
 	ui     *ui // nil without Web UI
+	log    *slog.Logger
 }
 
 // start runs an engine in dir, whose lock is ours, and connects to it. When it fails,
@@ -28,7 +29,7 @@ func start(ctx context.Context, dir string, lock *flock.Flock, o Options) (_ *En
 	if o.Namespace == "" {
 		o.Namespace = client.DefaultNamespace
 	}
-	own := &embedded{dir: dir, lock: lock}
+	own := &embedded{dir: dir, lock: lock, log: o.Logger}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, own.stop())
@@ -116,9 +117,11 @@ func (e *embedded) stop() error {
 	errs := []error{removeRecord(e.dir)}
 	if e.server != nil {
 		errs = append(errs, e.server.stop())
+		e.log.Info("Stopped server")
 	}
 	if e.ui != nil {
 		errs = append(errs, e.ui.stop())
+		e.log.Info("Stopped Web UI")
 	}
 	if err := e.lock.Unlock(); err != nil {
 		errs = append(errs, fmt.Errorf("unlock the engine's folder: %w", err))

@@ -28,7 +28,7 @@ func Look(o Options) (Running, error) {
 		return Running{}, err
 	}
 	if target.HostPort != "" {
-		return Running{External: true, Address: target.HostPort, Namespace: target.Namespace}, nil
+		return Running{External: true, Address: target.HostPort, Namespace: target.Namespace, UI: externalUI(o, target.HostPort)}, nil
 	}
 	state, err := filepath.Abs(o.State)
 	if err != nil {
@@ -51,6 +51,12 @@ func Look(o Options) (Running, error) {
 		running.Namespace, running.Started = r.Namespace, r.Started
 	}
 	return running, nil
+}
+
+// WorkflowURL is the Web UI's page of the latest run of a workflow; it is empty
+// when no Web UI is known.
+func (r Running) WorkflowURL(workflowID string) string {
+	return workflowURL(r.UI, r.Namespace, workflowID, "")
 }
 
 func exists(path string) bool {
