@@ -33,7 +33,9 @@ type Loader interface {
 		reject func(batch *record.Batch, row int, err error) error) (Loaded, error)
 }
 
-// Loaded counts what a Loader did. Unchanged rows were there already, equal.
+// Loaded counts what a Loader did, each row that it was given and did not reject
+// once. Unchanged ones were there already, equal; or they were to be deleted and
+// were not there; or a later row of the same key took their place.
 type Loaded struct{ Created, Updated, Deleted, Unchanged int64 }
 
 // Creator makes an object that does not exist yet, such as a new CSV file.

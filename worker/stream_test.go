@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 
 	"github.com/syncline-dev/syncline/activities"
+	"github.com/syncline-dev/syncline/connectors"
 )
 
 const copyDefinition = `
@@ -185,5 +186,39 @@ func TestStatelessRunMakesAgainWhatTheStageLoses(t *testing.T) {
 			require.Len(t, rows(t, dwh, seePeople), 8)
 			require.ElementsMatch(t, []string{"app 3", "dwh 7"}, s.held(t))
 		})
+	}
+}
+
+// A delete of what the target has not, and a row that it loses before it is
+// deleted: each is a record that was read and is as it should be.
+func TestStatelessDeletesOfWhatIsNotThereBalance(t *testing.T) {
+	s, app, dwh := newCopy(t, ", changes: trigger")
+	s.define(strings.ReplaceAll(copyDefinition, "CHANGES", ", changes: trigger") + "deletes: {effect: hard}\n")
+	s.install("copy")
+	s.run("copy")
+	change(t, app, `DELETE FROM people WHERE id IN (1, 2)`)
+	change(t, app, `INSERT INTO people (id, name, age) VALUES (50, 'Short', 1)`)
+	change(t, app, `DELETE FROM people WHERE id = 50`)
+	change(t, dwh, `DELETE FROM people WHERE id = 1`)
+	result := s.run("copy")
+	require.Equal(t, int64(1), result.Systems["dwh"].Deleted, s.story())
+	require.Equal(t, result.Counts.Read, result.Counts.Applied+result.Counts.Unchanged+result.Counts.Quarantined)
+	require.Len(t, rows(t, dwh, seePeople), 6)
+}
+
+// install does what `deploy` does for a definition that asks for triggers.
+func (s *site) install(name string) {
+	s.t.Helper()
+	project, problems := s.house.Project()
+	require.NoError(s.t, problems.Err())
+	def, err := project.Find(name)
+	require.NoError(s.t, err)
+	session, err := s.house.Sessions.OpenDefinition(s.t.Context(), def)
+	require.NoError(s.t, err)
+	defer session.Close()
+	for _, system := range session.Systems {
+		if triggers, can := connectors.As[connectors.Triggers](system.Object); can {
+			require.NoError(s.t, triggers.Install(s.t.Context()))
+		}
 	}
 }

@@ -19,6 +19,7 @@ func loading() []check {
 		{"load/fenced", needsLoader, loadsFenced},
 		{"load/ends early", needsLoader, loadsPartly},
 		{"load/thousands", needsLoader, loadsMany},
+		{"load/a key more than once", needsLoader, loadsAgain},
 	}
 }
 
@@ -76,7 +77,7 @@ func loads(tb testing.TB, s *suite) {
 	loaded, rejected := s.load(tb, table, o, s.batches(tb, table, 2,
 		[][]record.Value{changed, table.Rows[1], s.person(9, 9)}, table.Rows[2], s.person(77, 0)))
 	require.Empty(tb, rejected)
-	require.Equal(tb, connectors.Loaded{Created: 1, Updated: 1, Deleted: 1, Unchanged: 1}, loaded)
+	require.Equal(tb, connectors.Loaded{Created: 1, Updated: 1, Deleted: 1, Unchanged: 2}, loaded, "what is to be deleted and is not there is as it should be")
 	want := [][]record.Value{changed, table.Rows[1], table.Rows[3], table.Rows[4], s.person(9, 9)}
 	s.requireRows(tb, table, want, fixture.Rows(tb), "loaded")
 }
@@ -169,4 +170,20 @@ func loadsMany(tb testing.TB, s *suite) {
 	loaded, _ := s.load(tb, table, o, s.batches(tb, table, 6_000, rows))
 	require.EqualValues(tb, 20_000, loaded.Created)
 	s.requireRows(tb, table, rows, fixture.Rows(tb), "loaded")
+}
+
+// Of rows of one key the last one stays, and each of them is counted.
+func loadsAgain(tb testing.TB, s *suite) {
+	table := s.people(3)
+	fixture := s.New(tb, table)
+	o := s.open(tb, fixture)
+	last := [][]record.Value{with(table.Rows[0], colName, "Third"), with(s.person(9, 9), colName, "Second")}
+	rows := [][]record.Value{
+		with(table.Rows[0], colName, "First"), with(s.person(9, 9), colName, "First"), table.Rows[1],
+		with(table.Rows[0], colName, "Second"), last[0], last[1], s.person(20, 20), s.person(21, 21),
+	}
+	loaded, rejected := s.load(tb, table, o, s.batches(tb, table, 3, rows, s.person(20, 20), s.person(20, 20), table.Rows[2]))
+	require.Empty(tb, rejected)
+	require.EqualValues(tb, len(rows)+3, loaded.Created+loaded.Updated+loaded.Deleted+loaded.Unchanged, "%+v", loaded)
+	s.requireRows(tb, table, [][]record.Value{last[0], table.Rows[1], last[1], s.person(21, 21)}, fixture.Rows(tb), "loaded")
 }

@@ -80,7 +80,8 @@ type incoming struct {
 	at      int64
 	size    int32
 	deleted bool
-	merged  bool
+	// merged: the file had rows of this key.
+	merged bool
 }
 
 func newLoader(r *rewrite, key []string, reject func(*record.Batch, int, error) error) (*loader, error) {
@@ -181,7 +182,11 @@ func (l *loader) spoolRow(batch *record.Batch, texts []*array.String, row int, o
 			return err
 		}
 	}
-	l.rows[xxh3.Hash128(l.keyBuf)] = at
+	key := xxh3.Hash128(l.keyBuf)
+	if _, twice := l.rows[key]; twice {
+		l.loaded.Unchanged++
+	}
+	l.rows[key] = at
 	return nil
 }
 
@@ -219,7 +224,11 @@ func (l *loader) merge() error {
 		}
 		if row.deleted {
 			l.r.changed = true
-			l.loaded.Deleted++
+			if !row.merged {
+				l.loaded.Deleted++
+			}
+			row.merged = true
+			l.rows[hash] = row
 			return nil
 		}
 		first := !row.merged
@@ -229,6 +238,11 @@ func (l *loader) merge() error {
 	})
 	if err != nil {
 		return err
+	}
+	for _, row := range l.rows {
+		if row.deleted && !row.merged {
+			l.loaded.Unchanged++
+		}
 	}
 	return l.append(fresh)
 }

@@ -109,10 +109,12 @@ func (t *Table) load(columns []string, rows []loading, reject func(*record.Batch
 func (a *write) loadRow(l loading, loaded *connectors.Loaded) error {
 	before, there := a.rows[l.key]
 	if l.deleted {
-		if there {
-			a.remove(l.key)
-			loaded.Deleted++
+		if !there {
+			loaded.Unchanged++
+			return nil
 		}
+		a.remove(l.key)
+		loaded.Deleted++
 		return nil
 	}
 	var old []record.Value

@@ -171,10 +171,13 @@ func (l *load) remove(ctx context.Context) error {
 		l.addKey(rows, at)
 	}
 	if rows.rows == 0 {
+		l.count.Unchanged += int64(len(l.deleted))
 		return nil
 	}
 	result := rows.run(ctx, l.conn, "delete from "+l.SQL()+" as t using "+rows.sql()+" where "+keyJoin(l.key)).Read()
-	l.count.Deleted += result.CommandTag.RowsAffected()
+	gone := result.CommandTag.RowsAffected()
+	l.count.Deleted += gone
+	l.count.Unchanged += int64(len(l.deleted)) - gone
 	return result.Err
 }
 

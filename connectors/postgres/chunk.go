@@ -159,12 +159,14 @@ func (l *load) fold() {
 		kept = append(kept, at)
 	}
 	l.present = kept
+	deletions := len(l.deleted)
 	l.deleted = l.deleted[:0]
 	for _, end := range final {
 		if end.deleted {
 			l.deleted = append(l.deleted, end.at)
 		}
 	}
+	l.count.Unchanged += int64(deletions - len(l.deleted))
 }
 
 func (l *load) keyAt(at place) record.Key {

@@ -124,7 +124,7 @@ func TestLoadFoldsKeysAndLeavesMissingAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, rejected, 1)
 	require.ErrorContains(t, rejected["k"], "unreadable")
-	require.Equal(t, connectors.Loaded{Created: 3, Updated: 1, Unchanged: 2}, loaded)
+	require.Equal(t, connectors.Loaded{Created: 3, Updated: 1, Unchanged: 4}, loaded)
 	require.Equal(t, "1:old:new 2:default:two 3:second:- 4:back:-",
 		textOf(t, db, "select string_agg(id || ':' || v || ':' || coalesce(w, '-'), ' ' order by id) from t"))
 }

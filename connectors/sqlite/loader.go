@@ -348,6 +348,8 @@ func (l *loader) special(batch *record.Batch, row int) error {
 	if _, err := l.remove.Step(); err != nil {
 		return err
 	}
-	l.deleted += l.conn.Changes()
+	gone := l.conn.Changes()
+	l.deleted += gone
+	l.unchanged += 1 - gone
 	return nil
 }
