@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"go.temporal.io/sdk/client"
+
 	"github.com/syncline-dev/syncline/connectors"
 	"github.com/syncline-dev/syncline/internal/ledger"
 	"github.com/syncline-dev/syncline/internal/reconcile"
@@ -20,6 +22,8 @@ type Load struct {
 	Sessions *Sessions
 	Ledger   *ledger.Store
 	Stage    *stage.Stage
+	// Client asks the engine what is reported; nil where there is none.
+	Client   client.Client
 	reported reported
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 
 	"github.com/syncline-dev/syncline/connectors"
 )
@@ -27,8 +28,8 @@ const reportWait = 2 * time.Second
 
 // guard makes a fence wait for the load before. The caller calls failed when the
 // load did not commit after all.
-func (r *reported) guard(ctx context.Context, fence connectors.Fence) (guarded connectors.Fence, failed func()) {
-	if !activity.IsActivity(ctx) {
+func (r *reported) guard(ctx context.Context, c client.Client, fence connectors.Fence) (guarded connectors.Fence, failed func()) {
+	if c == nil || !activity.IsActivity(ctx) {
 		return fence, func() {}
 	}
 	me := activity.GetInfo(ctx).ActivityID
@@ -36,7 +37,7 @@ func (r *reported) guard(ctx context.Context, fence connectors.Fence) (guarded c
 	fence.Check = func(ctx context.Context) error {
 		for deadline := time.Now().Add(reportWait); ; {
 			before := r.pass(fence.Sync, "", "")
-			if before == "" || before == me || !pending(ctx, before) || time.Now().After(deadline) {
+			if before == "" || before == me || !pending(ctx, c, before) || time.Now().After(deadline) {
 				r.pass(fence.Sync, before, me)
 				break
 			}
@@ -68,9 +69,9 @@ func (r *reported) pass(sync, from, to string) (last string) {
 
 // pending tells whether the engine still waits for an activity of this run. If
 // it cannot be asked, it will say so itself.
-func pending(ctx context.Context, id string) bool {
+func pending(ctx context.Context, c client.Client, id string) bool {
 	run := activity.GetInfo(ctx).WorkflowExecution
-	described, err := activity.GetClient(ctx).DescribeWorkflowExecution(ctx, run.ID, run.RunID)
+	described, err := c.DescribeWorkflowExecution(ctx, run.ID, run.RunID)
 	return err == nil && slices.ContainsFunc(described.GetPendingActivities(), func(p *workflow.PendingActivityInfo) bool {
 		return p.GetActivityId() == id
 	})

@@ -177,7 +177,7 @@ func (l *Load) stream(ctx context.Context, in LoadInput) (Loaded, error) {
 		return batch, nil
 	}
 	refuse := func(batch *record.Batch, row int, err error) error { return r.refuse(ctx, batch, row, err) }
-	fence, failed := l.reported.guard(ctx, targetFence(l.Ledger, in.Pass))
+	fence, failed := l.reported.guard(ctx, l.Client, targetFence(l.Ledger, in.Pass))
 	loaded, err := loader.Load(ctx, fence, target.Mapping.Key, next, refuse)
 	if err != nil {
 		failed()

@@ -160,6 +160,12 @@ func throughEngine(ctx context.Context, t task, house *worker.House, revision in
 	if err != nil {
 		return m, fmt.Errorf("describe the run: %w", err)
 	}
+	// The next process would wait for what this one leaves half done.
+	resting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := e.Client().GetWorkflow(resting, workflows.SyncID(t.Sync), "").Get(resting, nil); err != nil && resting.Err() == nil {
+		return m, fmt.Errorf("wait for the end of the sync: %w", err)
+	}
 	m.HistoryEvents = d.GetWorkflowExecutionInfo().GetHistoryLength()
 	m.HistoryBytes = d.GetWorkflowExecutionInfo().GetHistorySizeBytes()
 	return m, nil

@@ -62,7 +62,7 @@ func Register(w registry, c client.Client, h *House) {
 		activities.StepExtract:   (&activities.Extract{Sessions: h.Sessions, Stage: h.Stage}).Run,
 		activities.StepTransform: (&activities.Transform{Sessions: h.Sessions, Ledger: h.Ledger, Stage: h.Stage}).Run,
 		activities.StepResolve:   (&activities.Resolve{Sessions: h.Sessions, Ledger: h.Ledger, Stage: h.Stage}).Run,
-		activities.StepLoad:      (&activities.Load{Sessions: h.Sessions, Ledger: h.Ledger, Stage: h.Stage}).Run,
+		activities.StepLoad:      (&activities.Load{Sessions: h.Sessions, Ledger: h.Ledger, Stage: h.Stage, Client: c}).Run,
 		activities.ActGuard:      (&activities.Guard{Sessions: h.Sessions, Ledger: h.Ledger}).Run,
 		activities.ActFinish:     (&activities.Finish{Sessions: h.Sessions, Ledger: h.Ledger, Stage: h.Stage, Logger: h.logger()}).Run,
 		activities.ActReview:     (&activities.Reviewer{Ledger: h.Ledger}).Run,
