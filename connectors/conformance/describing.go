@@ -14,8 +14,8 @@ func describing() []check {
 	return []check{
 		{"describe/columns and keys", nil, describeColumns},
 		{"describe/two objects are told apart", nil, toldApart},
-		{"describe/login refused", func(f features) string { return unless(f.login, "there is no login") }, loginRefused},
-		{"describe/not found", func(f features) string { return unless(f.absent, "the subject names no absent object") }, notFound},
+		{"describe/refused", nil, refused},
+		{"describe/not found", nil, notFound},
 		{"describe/makes what is not there", func(f features) string { return unless(f.create, "it makes no objects") }, creates},
 	}
 }
@@ -67,9 +67,8 @@ func toldApart(tb testing.TB, s *suite) {
 	require.NotEqual(tb, one.Identity, other.Identity)
 }
 
-func loginRefused(tb testing.TB, s *suite) {
-	err := s.LoginRefused(tb)
-	requireKind(tb, connectors.Unauthorized, err)
+func refused(tb testing.TB, s *suite) {
+	requireKind(tb, connectors.Unauthorized, s.Refused(tb))
 }
 
 func notFound(tb testing.TB, s *suite) {

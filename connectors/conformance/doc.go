@@ -10,10 +10,11 @@
 //	}
 //
 // What an object cannot do, its Capabilities and optional interfaces say, and
-// the cases that need it say so when they are skipped. What they cannot
-// express, the Subject names in Cannot, with a reason; nothing is left out in
-// silence. Values that only some systems can hold may be refused, but then as
-// BadRecord, alone, and with nothing written.
+// the cases that need it are skipped with that reason. The Subject lists them in
+// Cannot: a case that is skipped and not listed fails, and so does one that is
+// listed and could run; nothing is left out in silence. Values that only some
+// systems can hold may be refused, but then as BadRecord, alone, and with
+// nothing written.
 //
 // Cases run one after the other, and the test that calls Run must not be
 // parallel, because a case looks for leaked goroutines.

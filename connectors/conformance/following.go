@@ -14,9 +14,12 @@ import (
 // following lists the cases for one way of following changes.
 func following(mode connectors.Mode) []check {
 	list := []check{}
+	needs := func(f features) string {
+		return needsSource(f) + unless(slices.Contains(f.can.Modes, mode), "it sees no changes by "+string(mode))
+	}
 	add := func(name string, run func(testing.TB, *suite, connectors.Mode)) {
 		list = append(list, check{
-			"changes by " + string(mode) + "/" + name, needsSource,
+			"changes by " + string(mode) + "/" + name, needs,
 			func(tb testing.TB, s *suite) { run(tb, s, mode) },
 		})
 	}

@@ -26,13 +26,15 @@ type Subject struct {
 	Narrow []record.Kind
 	// NoNames: the object's columns cannot have any name (as in some APIs).
 	NoNames bool
-	// LoginRefused opens an object with a wrong password and gives the error; nil
-	// where there is no login.
-	LoginRefused func(tb testing.TB) error
+	// Refused opens an object with a wrong password, or as somebody who may not
+	// (see Denied), and gives the error.
+	Refused func(tb testing.TB) error
 	// NotFound opens or describes an object that is not there and gives the error.
 	NotFound func(tb testing.TB) error
-	// Cannot names cases that the connector cannot pass, with the reason.
-	Cannot map[string]string
+	// Cannot lists, by patterns of path.Match, the cases that ask for what the
+	// connector says that it cannot do: they and no others are skipped, so that a
+	// connector which loses an ability does not lose its cases in silence.
+	Cannot []string
 }
 
 // Fixture is one fresh object. All but Open work without the connector: they

@@ -29,7 +29,7 @@ func (p *probe) Logf(string, ...any)   {}
 func fails(t *testing.T, s Subject, name string) bool {
 	t.Helper()
 	whole := &suite{Subject: s, features: look(t, s)}
-	list := checks(whole.features)
+	list := checks()
 	at := slices.IndexFunc(list, func(c check) bool { return c.name == name })
 	require.GreaterOrEqual(t, at, 0, "no case %q", name)
 	if needs := list[at].needs; needs != nil {
@@ -152,6 +152,28 @@ func brokenSubject(d defect) Subject {
 func later(w *connectors.Window) {
 	if v, err := record.ParseTimestamp(w.To.Value); err == nil && w.Mode == connectors.ModeCursor {
 		w.To.Value = record.Text(v.(record.Timestamp) + 1)
+	}
+}
+
+// A case that is left out is known beforehand, or the suite fails.
+func TestSkipsAreListed(t *testing.T) { //nolint:paralleltest // looks for leaked goroutines
+	whole := &suite{Subject: brokenSubject(defect{})}
+	whole.features = look(t, whole.Subject)
+	can := check{name: "load/thousands", needs: needsLoader}
+	why, wrong := whole.lacks(can)
+	require.Empty(t, why+wrong)
+	whole.Cannot = []string{"load/*"}
+	_, wrong = whole.lacks(can)
+	require.Contains(t, wrong, "that it can run")
+	whole.loader = false
+	why, wrong = whole.lacks(can)
+	require.NotEmpty(t, why)
+	require.Empty(t, wrong)
+	whole.Cannot = []string{"write/*"}
+	_, wrong = whole.lacks(can)
+	require.Contains(t, wrong, "does not list")
+	for _, c := range checks() {
+		require.False(t, matches("load/*", c.name) && c.needs == nil, c.name)
 	}
 }
 

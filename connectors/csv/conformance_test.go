@@ -136,6 +136,7 @@ func (f fixture) write(tb testing.TB, rows [][]record.Value) {
 func TestConformance(t *testing.T) { //nolint:paralleltest // the suite looks for leaked goroutines
 	conformance.Run(t, conformance.Subject{
 		Name: "csv", Kinds: []record.Kind{record.KindString}, EmptyIsNull: true,
+		Cannot: []string{"where/*", "changes by cursor/*", "changes by trigger/*", "changes by log/*"},
 		New: func(tb testing.TB, table conformance.Table) conformance.Fixture {
 			tb.Helper()
 			f := fixture{path: filepath.Join(tb.TempDir(), "people.csv"), table: table}
@@ -143,6 +144,15 @@ func TestConformance(t *testing.T) { //nolint:paralleltest // the suite looks fo
 				f.write(tb, table.Rows)
 			}
 			return f
+		},
+		Refused: func(tb testing.TB) error {
+			tb.Helper()
+			path := filepath.Join(tb.TempDir(), "people.csv")
+			require.NoError(tb, os.WriteFile(path, []byte("id,name\n1,Anna\n"), 0o600))
+			return conformance.Denied(tb, path, func() error {
+				_, err := csv.Connector{}.Open(tb.Context(), connectors.Config{Options: map[string]string{"path": path}, Key: []string{"id"}})
+				return err
+			})
 		},
 		NotFound: func(tb testing.TB) error {
 			tb.Helper()

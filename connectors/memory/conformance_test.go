@@ -32,9 +32,9 @@ func (f fixture) table() *memory.Table {
 }
 
 // subject is the connector with tables of one personality.
-func subject(name string, personality memory.Personality) conformance.Subject {
+func subject(name string, personality memory.Personality, cannot []string) conformance.Subject {
 	return conformance.Subject{
-		Name: name,
+		Name: name, Cannot: cannot,
 		New: func(tb testing.TB, table conformance.Table) conformance.Fixture {
 			tb.Helper()
 			store := memory.Named(tb.Name())
@@ -50,7 +50,7 @@ func subject(name string, personality memory.Personality) conformance.Subject {
 			f.Put(tb, table.Rows...)
 			return f
 		},
-		LoginRefused: func(tb testing.TB) error {
+		Refused: func(tb testing.TB) error {
 			tb.Helper()
 			memory.Named(tb.Name()).SetPassword("right")
 			tb.Cleanup(func() { memory.Forget(tb.Name()) })
@@ -75,12 +75,25 @@ func TestConformance(t *testing.T) { //nolint:paralleltest // the suite looks fo
 	hashes := memory.Database()
 	hashes.NoToken, hashes.NoOrder = true, true
 	hashes.Modes = []connectors.Mode{connectors.ModeTrigger, connectors.ModeCursor, connectors.ModeSnapshot}
-	personalities := map[string]memory.Personality{
-		"database": memory.Database(), "database without tokens": hashes,
-		"api with etags": etags, "api without versions": bare, "api with idempotency keys": idempotent,
-		"read only": {ReadOnly: true},
+	// An API chooses its keys and has neither transactions nor logs.
+	api := []string{
+		"describe/makes what is not there", "write/rows with odd text keys", "write/creation that exists",
+		"write/fence is a lock", "load/*", "changes by trigger/*", "changes by log/*",
 	}
-	for name, personality := range personalities { //nolint:paralleltest // as above
-		t.Run(name, func(t *testing.T) { conformance.Run(t, subject(name, personality)) })
+	for name, p := range map[string]struct { //nolint:paralleltest // as above
+		personality memory.Personality
+		cannot      []string
+	}{
+		"database":                  {memory.Database(), nil},
+		"database without tokens":   {hashes, []string{"changes by log/*"}},
+		"api with etags":            {etags, api},
+		"api without versions":      {bare, api},
+		"api with idempotency keys": {idempotent, api},
+		"read only": {memory.Personality{ReadOnly: true}, []string{
+			"describe/makes what is not there", "values/* are written", "write/*", "load/*",
+			"life/used by many at once", "life/writing stops when cancelled",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) { conformance.Run(t, subject(name, p.personality, p.cannot)) })
 	}
 }

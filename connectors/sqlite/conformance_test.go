@@ -74,21 +74,30 @@ func triggered(tb testing.TB, table conformance.Table) conformance.Fixture {
 }
 
 func TestConformance(t *testing.T) { //nolint:paralleltest // the suite looks for leaked goroutines
-	conformance.Run(t, subject(fixture))
+	conformance.Run(t, subject(fixture, "changes by trigger/*"))
 }
 
 func TestConformanceWithTriggers(t *testing.T) { //nolint:paralleltest // the suite looks for leaked goroutines
 	conformance.Run(t, subject(triggered))
 }
 
-func subject(newFixture func(testing.TB, conformance.Table) conformance.Fixture) conformance.Subject {
+func subject(newFixture func(testing.TB, conformance.Table) conformance.Fixture, cannot ...string) conformance.Subject {
 	return conformance.Subject{
 		Name: "sqlite", New: newFixture,
+		Cannot: append(cannot, "describe/makes what is not there", "changes by log/*"),
 		Kinds: []record.Kind{
 			record.KindString, record.KindInt, record.KindFloat, record.KindDecimal, record.KindBool, record.KindTimestamp,
 			record.KindDate, record.KindTime, record.KindUUID, record.KindBytes, record.KindJSON,
 		},
 		Narrow: []record.Kind{record.KindDecimal},
+		Refused: func(tb testing.TB) error {
+			tb.Helper()
+			path := database(tb, people)
+			return conformance.Denied(tb, path, func() error {
+				_, err := sqlite.Connector{}.Open(tb.Context(), config(path, "people"))
+				return err
+			})
+		},
 		NotFound: func(tb testing.TB) error {
 			tb.Helper()
 			_, err := sqlite.Connector{}.Open(tb.Context(), config(database(tb, people), "poeple"))
