@@ -75,7 +75,9 @@ func TestStartsInAnyFolder(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for _, state := range []string{".syncline", filepath.Join(dir, "with space & 100%?#", "ü")} {
-		e, err := engine.Connect(t.Context(), engine.Options{State: state})
+		// Ports of its own: a default one is taken at once by the next engine of
+		// another test, which would answer in its place below.
+		e, err := engine.Connect(t.Context(), engine.Options{State: state, TemporalPort: 18953, UIPort: 18954})
 		require.NoError(t, err)
 		require.True(t, e.Embedded())
 		require.False(t, e.External())
