@@ -44,7 +44,7 @@ same: [email, name]
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, house.Close()) })
 			s.house = house
-			result, err := s.pass(1)
+			result, err := s.pass()
 			require.NoError(t, err)
 			require.Equal(t, activities.OutcomeDone, result.Outcome)
 			require.Len(t, rows(t, target, `SELECT email FROM contacts`), 49, "half of them, without Person 3")

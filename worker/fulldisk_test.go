@@ -149,7 +149,7 @@ func fillUp(t *testing.T, c fullCase) {
 		`INSERT INTO contacts SELECT 'p' || n || '@example.com', 'Person ' || n, 'short' FROM generate_series(1, 300) n`)
 	read := c.make(s, d)
 	s.openFull(d, c)
-	result, err := s.pass(1)
+	result, err := s.pass()
 	require.NoError(t, err)
 	require.Equal(t, activities.OutcomeDone, result.Outcome, "%+v", result)
 	agreed := read()
@@ -159,7 +159,7 @@ func fillUp(t *testing.T, c fullCase) {
 	change(t, crm, `INSERT INTO contacts SELECT 'q' || n || '@example.com', 'New ' || n, 'n' FROM generate_series(1, 200) n`)
 	before := s.systems(t)
 	free := d.fill()
-	result, err = s.pass(2)
+	result, err = s.pass()
 	said := result.Reason + " " + result.Systems["other"].Down
 	if c.owed {
 		require.NoError(t, err)
@@ -179,12 +179,12 @@ func fillUp(t *testing.T, c fullCase) {
 	require.Equal(t, agreed, read(), "nothing is lost, and nothing half written")
 	free()
 
-	result, err = s.pass(3)
+	result, err = s.pass()
 	require.NoError(t, err)
 	require.Equal(t, activities.OutcomeDone, result.Outcome, "%+v", result)
 	require.Equal(t, rows(t, crm, seeNotes), read())
 	require.Len(t, read(), 500)
-	result, err = s.pass(4)
+	result, err = s.pass()
 	require.NoError(t, err)
 	require.Zero(t, written(result), "nothing is left to do: %+v", result)
 }

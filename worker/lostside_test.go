@@ -35,21 +35,14 @@ func TestEditOfTheOtherSideOutlivesADelete(t *testing.T) {
 			const table = `CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, name TEXT)`
 			crm := s.sqlite("crm.db", table, `INSERT INTO people VALUES (1, 'ann@x.org', 'Ann'), (2, 'bob@x.org', 'Bob'), (3, 'cy@x.org', 'Cy')`)
 			billing := s.sqlite("billing.db", table)
-			runs := int64(0)
-			run := func() activities.Result {
-				runs++
-				result, err := s.pass(runs)
-				require.NoError(t, err)
-				return result
-			}
-			run()
+			s.passed()
 			change(t, crm, `UPDATE people SET name = 'Anna' WHERE id = 1`)
 			change(t, billing, `UPDATE people SET name = 'Anne' WHERE email = 'ann@x.org'`)
-			run()
+			s.passed()
 			change(t, crm, `DELETE FROM people`)
-			require.Equal(t, activities.OutcomeStopped, run().Outcome, "the guard stops so many deletes")
+			require.Equal(t, activities.OutcomeStopped, s.passed().Outcome, "the guard stops so many deletes")
 			change(t, crm, `INSERT OR REPLACE INTO people VALUES (1, 'ann@x.org', 'Anna'), (2, 'bob@x.org', 'Bob'), (3, 'cy@x.org', 'Cy')`)
-			run()
+			s.passed()
 			open, err := s.house.Ledger.Conflicts(t.Context(), ledger.ConflictFilter{Sync: "people", State: "open"})
 			require.NoError(t, err)
 			entries, err := s.house.Ledger.Journal(t.Context(), ledger.JournalFilter{Sync: "people", Limit: 100})

@@ -71,34 +71,27 @@ func TestRefusedUpdateOfARowThatIsNotListedIsTriedAgain(t *testing.T) {
 				`CREATE TRIGGER short BEFORE UPDATE ON contacts WHEN length(NEW.name) > 10 BEGIN SELECT RAISE(ABORT, 'too long'); END`)
 			billing := s.sqlite("billing.db", `CREATE TABLE customers`+columns,
 				`INSERT INTO customers (email, name, city) VALUES ('a@example.com', 'Ann', 'Bonn'), ('b@example.com', 'Bob', 'Bonn')`)
-			runs := int64(0)
-			run := func() activities.Result {
-				runs++
-				result, err := s.pass(runs)
-				require.NoError(t, err)
-				return result
-			}
-			require.Equal(t, activities.OutcomeDone, run().Outcome)
+			require.Equal(t, activities.OutcomeDone, s.passed().Outcome)
 			change(t, crm, `UPDATE contacts SET touched = 15 WHERE email = 'b@example.com'`) // the other row is shown no more
-			run()
+			s.passed()
 			change(t, billing, `UPDATE customers SET name = '`+long+`', touched = 20 WHERE id = 1`)
-			require.Equal(t, int64(1), run().Counts.Quarantined)
+			require.Equal(t, int64(1), s.passed().Counts.Quarantined)
 			require.Len(t, s.held(t), 1)
 
 			change(t, billing, `UPDATE customers SET name = 'Bobby', touched = 20 WHERE id = 2`)
-			require.Equal(t, int64(1), written(run()), "the other record does not wait")
+			require.Equal(t, int64(1), written(s.passed()), "the other record does not wait")
 			held, err := s.house.Ledger.Quarantine(t.Context(), "people", 0)
 			require.NoError(t, err)
 			require.Len(t, held, 1)
 			require.Equal(t, 1, held[0].Tries, "nothing asked for another try")
 
 			c.then(t, s, crm, billing)
-			result := run()
+			result := s.passed()
 			require.Equal(t, activities.OutcomeDone, result.Outcome, "%+v", result)
 			require.Equal(t, []string{c.want}, rows(t, crm, seeContacts))
 			require.Equal(t, []string{c.want}, rows(t, billing, `SELECT name, city FROM customers WHERE id = 1`))
 			require.Empty(t, s.held(t))
-			require.Zero(t, written(run()))
+			require.Zero(t, written(s.passed()))
 		})
 	}
 }

@@ -30,16 +30,9 @@ func TestRecordToldApartIsNotMadeWhereItsMatchIsTaken(t *testing.T) {
 	const table = `CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, name TEXT)`
 	crm := s.sqlite("crm.db", table, `INSERT INTO people VALUES (1, 'ann@x.org', 'Ann')`)
 	billing := s.sqlite("billing.db", table)
-	runs := int64(0)
-	run := func() activities.Result {
-		runs++
-		result, err := s.pass(runs)
-		require.NoError(t, err)
-		return result
-	}
-	run()
+	s.passed()
 	change(t, billing, `INSERT INTO people VALUES (7, 'ann@x.org', 'Another Ann')`)
-	require.Equal(t, activities.OutcomeWaiting, run().Outcome)
+	require.Equal(t, activities.OutcomeWaiting, s.passed().Outcome)
 	open, err := s.house.Ledger.Conflicts(t.Context(), ledger.ConflictFilter{Sync: "people", State: "open"})
 	require.NoError(t, err)
 	require.Len(t, open, 1)
@@ -49,14 +42,14 @@ func TestRecordToldApartIsNotMadeWhereItsMatchIsTaken(t *testing.T) {
 	})
 	require.NoError(t, err)
 	for range 2 {
-		result := run()
+		result := s.passed()
 		require.Equal(t, activities.OutcomeDone, result.Outcome, result.Reason)
 	}
 	require.Len(t, rows(t, crm, `SELECT id FROM people`), 1)
 	require.Len(t, rows(t, billing, `SELECT id FROM people`), 2)
 
 	change(t, crm, `DELETE FROM people`)
-	result := run()
+	result := s.passed()
 	require.Equal(t, activities.OutcomeDone, result.Outcome, result.Reason)
 	require.Equal(t, []string{"ann@x.org|Another Ann"}, rows(t, crm, `SELECT email, name FROM people`))
 	require.Equal(t, []string{"ann@x.org|Another Ann"}, rows(t, billing, `SELECT email, name FROM people`))

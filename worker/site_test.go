@@ -36,6 +36,7 @@ type site struct {
 	house  *worker.House
 	engine *engine.Engine
 	logs   *lockedBuffer
+	passes int64 // without an engine
 }
 
 // lockedBuffer is a log that several goroutines write.
