@@ -248,6 +248,11 @@ func TestARoleThatOnlyReads(t *testing.T) {
 	require.Equal(t, connectors.Done, partly.apply(write)[0].Status)
 	require.Equal(t, connectors.Refused, partly.apply(write)[0].Status)
 	require.Equal(t, connectors.Unauthorized, connectors.KindOf(openError(t, as("hidden"))))
+
+	db.Exec(t, fmt.Sprintf(`grant all on t to %[1]s; alter role %[1]s set default_transaction_read_only = on`, role))
+	h = open(t, as("t"))
+	require.False(t, h.description.Can.Writable)
+	require.Equal(t, "default_transaction_read_only is on", h.description.Can.ReadOnlyBecause)
 }
 
 func TestADroppedOrRetypedColumn(t *testing.T) {
