@@ -11,8 +11,9 @@ import (
 )
 
 // park settles creations that met a row with their match, where that row is of
-// another link and people said that the two are not one: nothing is created
-// there while the match is taken. What else is in the way stays owed.
+// another link with the same match: nothing is created there while the match is
+// taken. Unless a person said that the two are not one, the record is
+// quarantined for it. What else is in the way stays owed.
 func (p *payer) park(ctx context.Context, ids []string, met []reconcile.Observation) error {
 	keys := make([]record.Key, 0, len(met))
 	for _, o := range met {
@@ -44,6 +45,10 @@ func (p *payer) park(ctx context.Context, ids []string, met []reconcile.Observat
 		if payments, err = reconcile.Owed(rules, parked); err != nil {
 			continue
 		}
+		if parked.Members[p.system].State == reconcile.Quarantined {
+			p.loaded.Quarantined++
+			change.Quarantine = append(change.Quarantine, ledger.Quarantined{System: p.system, LinkID: parked.ID, Reason: reasonTaken})
+		}
 		change.Links = append(change.Links, parked)
 		change.Owed[parked.ID], change.Slots[parked.ID] = payments, p.slot(parked)
 	}
@@ -54,28 +59,40 @@ func (p *payer) park(ctx context.Context, ids []string, met []reconcile.Observat
 	return err
 }
 
+const reasonTaken = "another record has a row with the same match here, and none is made beside it; " +
+	"it is made when that row has another match or is gone"
+
 func creates(payments []reconcile.Payment, system int) bool {
 	return slices.ContainsFunc(payments, func(p reconcile.Payment) bool { return p.System == system && p.Op == reconcile.OpCreate })
 }
 
 // leftMatches are the match texts, beside those in seen, of links that have a
-// row which is gone.
+// row which is gone or has another match now.
 func leftMatches(links []*reconcile.Link, observations []reconcile.Observation, seen map[ledger.MatchText]bool) []ledger.MatchText {
-	gone := map[int]map[record.Key]bool{}
+	if len(links) == 0 {
+		return nil
+	}
+	type rowName struct {
+		system int
+		key    record.Key
+	}
+	now := make(map[rowName][]string, len(observations)) // nil for one that is gone
 	for _, o := range observations {
 		if o.Gone {
-			if gone[o.System] == nil {
-				gone[o.System] = map[record.Key]bool{}
-			}
-			gone[o.System][o.Key] = true
+			o.Match = nil
 		}
+		now[rowName{o.System, o.Key}] = o.Match
 	}
-	if len(gone) == 0 {
-		return nil
+	leaves := func(m *reconcile.Member) bool {
+		if m == nil {
+			return false
+		}
+		match, observed := now[rowName{m.System, m.Key}]
+		return observed && !slices.Equal(match, m.Match)
 	}
 	var left []ledger.MatchText
 	for _, link := range links {
-		if !slices.ContainsFunc(link.Members, func(m *reconcile.Member) bool { return m != nil && gone[m.System][m.Key] }) {
+		if !slices.ContainsFunc(link.Members, leaves) {
 			continue
 		}
 		for i, text := range link.Match {

@@ -162,7 +162,8 @@ func (s *settler) bucket(ctx context.Context, observations []reconcile.Observati
 	if err != nil {
 		return nil, err
 	}
-	// Where a row is gone, others with its match may have waited for that.
+	// Where a row is gone or has another match, others with its match may have
+	// waited for that.
 	if left := leftMatches(links, observations, seen); len(left) > 0 {
 		selected.Matches = append(selected.Matches, left...)
 		if links, loose, err = s.ledger.Load(ctx, s.session.Scope, selected); err != nil {

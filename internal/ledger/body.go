@@ -34,6 +34,7 @@ type bodyMember struct {
 	key          string
 	state        uint8
 	sinceWrite   bool
+	apart        bool
 	why          string
 	acked        int64
 	order, token string
@@ -66,6 +67,7 @@ type bodyField struct {
 const (
 	flagSinceWrite = 1 << iota
 	flagFlips
+	flagApart
 )
 
 // rules that are so common that one byte stands for them; numbers are stored.
@@ -107,6 +109,9 @@ func (m *bodyMember) append(dst []byte) ([]byte, error) {
 	}
 	if m.flips != 0 || !m.flipHash.Zero() {
 		flags |= flagFlips
+	}
+	if m.apart {
+		flags |= flagApart
 	}
 	dst = appendText(dst, m.key)
 	dst = append(dst, m.state, flags)
@@ -204,7 +209,7 @@ func (m *bodyMember) parse(r *scanner) {
 	m.key = r.text()
 	m.state = r.byte()
 	flags := r.byte()
-	m.sinceWrite = flags&flagSinceWrite != 0
+	m.sinceWrite, m.apart = flags&flagSinceWrite != 0, flags&flagApart != 0
 	m.why = r.text()
 	m.acked = r.varint()
 	m.order, m.token = r.text(), r.text()

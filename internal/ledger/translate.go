@@ -85,7 +85,7 @@ func fromMember(n *names, m *reconcile.Member) (bodyMember, error) {
 		return bodyMember{}, err
 	}
 	stored := bodyMember{
-		key: string(m.Key), state: state, sinceWrite: m.SinceWrite, why: m.Why, acked: m.Acked,
+		key: string(m.Key), state: state, sinceWrite: m.SinceWrite, apart: m.Apart, why: m.Why, acked: m.Acked,
 		order: m.Order, token: m.Token, raw: m.RawHash, mapping: m.MapHash, match: m.Match,
 		flips: int64(m.Flips), flipHash: m.FlipHash,
 	}
@@ -166,7 +166,7 @@ func (m *bodyMember) toMember(n *names, place int, link string) *reconcile.Membe
 	out := &reconcile.Member{
 		System: place, Key: record.Key(m.key), LinkID: link, State: stateOf(m.state), Why: m.why, Acked: m.acked,
 		Order: m.order, Token: m.token, RawHash: m.raw, MapHash: m.mapping,
-		SinceWrite: m.sinceWrite, Flips: int(m.flips), FlipHash: m.flipHash, Match: copyTexts(m.match),
+		SinceWrite: m.sinceWrite, Apart: m.apart, Flips: int(m.flips), FlipHash: m.flipHash, Match: copyTexts(m.match),
 	}
 	for _, s := range m.seen {
 		if at, shown := n.fieldAt[s.field]; shown {

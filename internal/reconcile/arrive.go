@@ -24,7 +24,7 @@ func (w *work) arrive() {
 // whose outcome was not known is taken over by the row that shows it.
 func (w *work) join(s int, row *sighting) *Member {
 	m := &Member{
-		System: s, Key: row.key, LinkID: w.link.ID, State: Live, Match: slices.Clone(row.match), SinceWrite: true,
+		System: s, Key: row.key, LinkID: w.link.ID, State: Live, Match: slices.Clone(row.match), SinceWrite: true, Apart: row.apart,
 	}
 	before := w.before[s]
 	switch {

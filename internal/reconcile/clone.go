@@ -54,7 +54,7 @@ func sameMember(a, b *Member) bool {
 	x, y := *a, *b
 	return x.System == y.System && x.Key == y.Key && x.LinkID == y.LinkID && x.State == y.State && x.Why == y.Why &&
 		x.Acked == y.Acked && x.Order == y.Order && x.Token == y.Token && x.RawHash == y.RawHash &&
-		x.MapHash == y.MapHash && x.SinceWrite == y.SinceWrite && x.Flips == y.Flips && x.FlipHash == y.FlipHash &&
+		x.MapHash == y.MapHash && x.SinceWrite == y.SinceWrite && x.Apart == y.Apart && x.Flips == y.Flips && x.FlipHash == y.FlipHash &&
 		slices.Equal(x.Match, y.Match) && maps.EqualFunc(x.Seen, y.Seen, record.Equal)
 }
 

@@ -106,6 +106,7 @@ func (r *resolver) judgeRow(s step, anchors []*anchor, taken map[*sighting]bool)
 			continue
 		}
 		if d.Verb == "separate" {
+			row.apart = true
 			founded = append(founded, r.start([]*sighting{row}))
 			r.vacate(s)
 			taken[row] = true

@@ -3,19 +3,30 @@ package reconcile
 import "slices"
 
 // whyTaken: a row with the same match is there already and belongs to another
-// link, because a person said that they are two.
+// link.
 const whyTaken = "taken"
 
 // Park gives a link as it is where a system refused to make its row because one
 // with its match is there, and that row is of another link with the same match:
-// people said that these are two, and nothing is created beside a row with that
-// match. It stays without a row there until it changes or the other one is
-// gone. ok is false where that is not so.
+// nothing is created beside a row with that match. It stays without a row there
+// until it changes or the other one is gone. Where a person said that the two
+// are not one, that is as it should be; where edits made them alike, the member
+// is quarantined, so that people see it. ok is false where nothing is in the
+// way.
 func Park(link *Link, system int, others []*Link) (parked *Link, ok bool) {
 	if system < len(link.Members) && link.Members[system] != nil && link.Members[system].State != Creating {
 		return nil, false
 	}
-	if !slices.ContainsFunc(others, func(o *Link) bool { return link.barredBy(o, system) }) {
+	state := Detached
+	for _, o := range others {
+		if link.barredBy(o, system) {
+			ok = true
+			if !link.apart() && !o.apart() {
+				state = Quarantined
+			}
+		}
+	}
+	if !ok {
 		return nil, false
 	}
 	parked = link.Clone()
@@ -23,7 +34,7 @@ func Park(link *Link, system int, others []*Link) (parked *Link, ok bool) {
 		parked.Members = append(parked.Members, nil)
 	}
 	parked.Members[system] = &Member{
-		System: system, LinkID: link.ID, State: Detached, Why: whyTaken, Acked: link.Rev, SinceWrite: true,
+		System: system, LinkID: link.ID, State: state, Why: whyTaken, Acked: link.Rev, SinceWrite: true,
 	}
 	return parked, true
 }
@@ -39,9 +50,14 @@ func (l *Link) barredBy(other *Link, system int) bool {
 	return same && m != nil && m.Key != "" && m.State != Detached
 }
 
+// apart reports whether a person told a row of the link apart from others.
+func (l *Link) apart() bool {
+	return slices.ContainsFunc(l.Members, func(m *Member) bool { return m != nil && m.Apart })
+}
+
 // parked reports whether the member stands for a row that is not made because
 // its match is taken.
-func (m *Member) parked() bool { return m.State == Detached && m.Why == whyTaken && m.Key == "" }
+func (m *Member) parked() bool { return m.Why == whyTaken && m.Key == "" }
 
 // changedSinceParked: the record is something else now, perhaps with a match
 // that nobody has.

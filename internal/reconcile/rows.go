@@ -23,6 +23,8 @@ type sighting struct {
 	// joined: it came to its link in this window. Edits says that its
 	// differences from the base then count as edits and not as a first contact.
 	joined, edits bool
+	// apart: a person told it apart in this window.
+	apart bool
 	// news: something came of it.
 	news bool
 	// ignored: it said something that does not count.

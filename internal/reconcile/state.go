@@ -87,6 +87,8 @@ type Member struct {
 	// SinceWrite: it was seen since our last write to it, so that its absence
 	// means something.
 	SinceWrite bool
+	// Apart: a person said that this row is no other record's, whatever its match.
+	Apart bool
 	// Flips counts how often the same two values replaced each other, and
 	// FlipHash remembers them: the loop breaker.
 	Flips    int
