@@ -55,15 +55,14 @@ type absences struct {
 	down   []int
 	// unreachable: so may be whatever cannot be reached now.
 	unreachable bool
-	// remembered are the descriptions that were noted when all was well.
-	remembered map[string]connectors.Description
+	remembered  remembered
 }
 
 // openOrAway opens a system of a definition, or stands in for it.
 func (s *Sessions) openOrAway(ctx context.Context, def *mappings.Definition, index int, absent absences) (*OpenSystem, error) {
 	system := def.Systems[index]
 	name := system.Name.Value
-	remembered, known := absent.remembered[name]
+	remembered, known := absent.remembered.described[name]
 	if reason, held := absent.paused[name]; held {
 		if !known {
 			return nil, &connectors.Error{
@@ -126,23 +125,27 @@ type described struct {
 	Can      connectors.Capabilities `json:"can"`
 }
 
-// remembered gives what the ledger knows of how a sync's systems look.
-func (s *Sessions) remembered(ctx context.Context, sync string) (map[string]connectors.Description, error) {
+// remembered is what the ledger knows of a sync's systems, by their names: what
+// they looked like when all was well, and by which mappings they were read.
+type remembered struct {
+	described map[string]connectors.Description
+	readBy    map[string]string
+}
+
+func (s *Sessions) remembered(ctx context.Context, sync string) (remembered, error) {
 	states, err := s.Ledger.Systems(ctx, sync)
-	if err != nil {
-		return nil, err
-	}
-	known := map[string]connectors.Description{}
+	known := remembered{described: map[string]connectors.Description{}, readBy: map[string]string{}}
 	for name, state := range states {
+		known.readBy[name] = state.Mappings
 		var d described
 		if state.Described == "" || json.Unmarshal([]byte(state.Described), &d) != nil { //nolint:musttag // see described
 			continue // another version's form: as if it had never been met
 		}
-		known[name] = connectors.Description{
+		known.described[name] = connectors.Description{
 			Schema: record.NewSchema(d.Fields...), Key: d.Key, Identity: d.Identity, Rows: -1, Can: d.Can,
 		}
 	}
-	return known, nil
+	return known, err
 }
 
 // remember is the text of a description for the ledger.

@@ -121,7 +121,8 @@ func (d *Detect) asked(ctx context.Context, scope ledger.Scope, whichever bool) 
 	return false, nil
 }
 
-// note keeps in the ledger who the systems are and what they look like.
+// note keeps in the ledger who the systems are, what they look like and how
+// they are read.
 func (d *Detect) note(ctx context.Context, session *Session, states map[string]ledger.SystemState, pass Pass) error {
 	for _, system := range session.Systems {
 		name := system.Mapping.Name
@@ -130,6 +131,15 @@ func (d *Detect) note(ctx context.Context, session *Session, states map[string]l
 		}
 		if states[name].Identity == "" {
 			if err := d.Ledger.SetIdentity(ctx, pass.fence(), name, system.Description.Identity); err != nil {
+				return err
+			}
+		}
+		read, err := readAlso(states[name].Mappings, system.Mapping, session.Mapping.Schema)
+		if err != nil {
+			return err
+		}
+		if read != states[name].Mappings {
+			if err := d.Ledger.SetMappings(ctx, pass.fence(), name, read); err != nil {
 				return err
 			}
 		}

@@ -197,7 +197,7 @@ func (s *Sessions) openDefinition(ctx context.Context, def *mappings.Definition,
 			return nil, err
 		}
 		session.Systems = append(session.Systems, opened)
-		if err := vanished(opened, absent.remembered[system.Name.Value]); err != nil {
+		if err := vanished(opened, absent.remembered.described[system.Name.Value]); err != nil {
 			session.Close()
 			return nil, err
 		}
@@ -221,6 +221,7 @@ func (s *Sessions) openDefinition(ctx context.Context, def *mappings.Definition,
 	session.Scope = ledger.Scope{Sync: def.Sync.Value, Fields: mapping.Schema.Fields}
 	for i, system := range mapping.Systems {
 		session.Systems[i].Mapping = system
+		mapping.Rules.Systems[i].Kept = kept(absent.remembered.readBy[system.Name], system, mapping.Schema)
 		session.Scope.Systems = append(session.Scope.Systems, system.Name)
 	}
 	if err := session.createMissing(ctx, s.ReadOnly); err != nil {

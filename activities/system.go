@@ -101,7 +101,7 @@ func (s *Sessions) Describe(ctx context.Context, def *mappings.Definition, syste
 	defer opened.Object.Close()
 	remembered, err := s.remembered(ctx, def.Sync.Value)
 	if err == nil {
-		err = vanished(opened, remembered[system.Name.Value])
+		err = vanished(opened, remembered.described[system.Name.Value])
 	}
 	return opened.Description, err
 }

@@ -15,12 +15,17 @@ func (c *compilation) hashes() {
 	for _, s := range c.m.Systems {
 		parts := []string{"side 1", s.Name}
 		parts = append(parts, s.Key...)
+		var formats []string
 		for _, name := range slices.Sorted(maps.Keys(s.system.Formats)) {
-			parts = append(parts, "format", name, s.system.Formats[name])
+			formats = append(formats, "format", name, s.system.Formats[name])
 		}
+		parts = append(parts, formats...)
+		s.FieldHashes = make([]record.Hash, len(c.fields))
 		for i, f := range c.fields {
 			if cell := s.cells[i]; cell != nil {
-				parts = append(parts, cellParts(f, s.Name, cell)...)
+				words := cellParts(f, s.Name, cell)
+				parts = append(parts, words...)
+				s.FieldHashes[i] = record.HashText(append(words, formats...)...)
 			}
 		}
 		for _, a := range c.m.matches {

@@ -65,8 +65,10 @@ type SystemMapping struct {
 	// Passthrough gives, for each canonical field, the raw column that is the
 	// field as it stands (same type, no expression), or "".
 	Passthrough []string
-	// Hash changes when this system's side of any field changes.
-	Hash record.Hash
+	// Hash changes when this system's side of any field changes, and the field's
+	// own one of FieldHashes with it; zero where the system has no such field.
+	Hash        record.Hash
+	FieldHashes []record.Hash
 	// Reads and Receives say whether the system is read and is written.
 	Reads, Receives bool
 	// SoftColumn is written by a soft delete ("" if there is none).

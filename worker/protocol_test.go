@@ -139,6 +139,40 @@ func TestRule08AFieldThatJoinsIsNoMassEdit(t *testing.T) {
 	require.Zero(t, written(s.passed()))
 }
 
+// Nor does it touch what people did in other fields meanwhile.
+func TestRule08OtherFieldsGoOnAsTheyWere(t *testing.T) {
+	without := strings.Replace(protocolDefinition, "same: [email, city]", "same: [email]", 1)
+	for name, c := range map[string]struct{ resolve, wantCRM, wantBilling, then string }{
+		"an edit of one side": {"manual", "Anna", "Anna", "done"},
+		"left alone":          {"{priority: [crm, billing]}, owner: crm, on_violation: ignore", "Ann", "Anna", "done"},
+		"a conflict":          {"manual", "Anne", "Anna", "waiting"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, crm, billing := protocolSite(t, strings.ReplaceAll(without, "RESOLVE", c.resolve))
+			change(t, billing, `UPDATE people SET name = 'Anna' WHERE email = 'ann@x.org'`)
+			if name == "a conflict" {
+				change(t, crm, `UPDATE people SET name = 'Anne' WHERE email = 'ann@x.org'`)
+			}
+			if name != "an edit of one side" {
+				s.passed()
+			}
+			change(t, crm, `UPDATE people SET city = 'Graz' WHERE email = 'ann@x.org'`)
+			s.define(strings.ReplaceAll(protocolDefinition, "RESOLVE", c.resolve))
+			result := s.passed()
+			require.Equal(t, c.then, result.Outcome, "%+v", result)
+			require.Equal(t, []string{c.wantCRM + "|Graz|∅"}, rows(t, crm, seeAnn))
+			require.Equal(t, []string{c.wantBilling + "|Graz|∅"}, rows(t, billing, seeAnn))
+			if name == "a conflict" {
+				open, err := s.house.Ledger.Conflicts(t.Context(), ledger.ConflictFilter{Sync: "people", State: "open"})
+				require.NoError(t, err)
+				require.Len(t, open, 1)
+				require.Len(t, open[0].Candidates, 2)
+			}
+			require.Zero(t, written(s.passed()))
+		})
+	}
+}
+
 // Without rule 11 the position moves past what a transaction in flight has
 // written already, and nobody ever reads it.
 func TestRule11ATransactionInFlightIsNotPassed(t *testing.T) {

@@ -18,7 +18,10 @@ type SystemState struct {
 	// Described is what it looked like when it was last reached, in the caller's
 	// own form; "" if nobody noted it.
 	Described string
-	Position  record.Position
+	// Mappings are the mappings by which its rows were read, in the caller's own
+	// form; "" if nobody noted them.
+	Mappings string
+	Position record.Position
 	// Listed: all of its rows were listed once at least; LastSweep is when last.
 	Listed    bool
 	LastSweep time.Time
@@ -33,14 +36,14 @@ func (s *Store) Systems(ctx context.Context, sync string) (map[string]SystemStat
 	var found map[string]SystemState
 	err := s.view(ctx, "read the systems of "+sync, func(t *tx) error {
 		found = map[string]SystemState{}
-		const query = `SELECT x.name, x.source, x.described, x.position, x.listed, x.swept,
+		const query = `SELECT x.name, x.source, x.described, x.mappings, x.position, x.listed, x.swept,
 			CASE WHEN s.purged > 0 AND x.position_epoch < s.purged THEN 1 ELSE 0 END
 			FROM systems x JOIN syncs s ON s.id = x.sync WHERE s.name = ?`
 		return t.rows(query, []any{sync}, func(r *sql.Rows) error {
 			var name, position string
 			var listed, swept, behind int64
 			var state SystemState
-			if err := r.Scan(&name, &state.Identity, &state.Described, &position, &listed, &swept, &behind); err != nil {
+			if err := r.Scan(&name, &state.Identity, &state.Described, &state.Mappings, &position, &listed, &swept, &behind); err != nil {
 				return err
 			}
 			if position != "" {
@@ -64,6 +67,11 @@ func (s *Store) SetIdentity(ctx context.Context, f Fence, system, identity strin
 // SetDescribed notes what a system looks like, for runs that cannot reach it.
 func (s *Store) SetDescribed(ctx context.Context, f Fence, system, described string) error {
 	return s.note(ctx, f, system, "description", "UPDATE systems SET described = ? WHERE sync = ? AND name = ?", described)
+}
+
+// SetMappings notes by which mappings a system's rows are read.
+func (s *Store) SetMappings(ctx context.Context, f Fence, system, mappings string) error {
+	return s.note(ctx, f, system, "mappings", "UPDATE systems SET mappings = ? WHERE sync = ? AND name = ?", mappings)
 }
 
 func (s *Store) note(ctx context.Context, f Fence, system, what, query, text string) error {

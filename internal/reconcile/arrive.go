@@ -97,13 +97,14 @@ func (w *work) take(s int, m *Member, row *sighting) {
 	wasLive := m.State == Live
 	if o := row.obs; o != nil {
 		if !row.joined && m.MapHash != o.MapHash {
-			w.first[s] = true
+			w.asRead[s] = w.system(s).Kept[m.MapHash]
+			w.first[s] = w.asRead[s] == nil
 		}
 		m.MapHash = o.MapHash
 		if len(o.Match) > 0 && !slices.Equal(m.Match, o.Match) {
 			m.Match = slices.Clone(o.Match)
 		}
-		if before := w.before[s]; before != nil && wasLive && !w.first[s] && !o.RawHash.Zero() && before.RawHash == o.RawHash {
+		if before := w.before[s]; before != nil && wasLive && !w.anew(s) && !o.RawHash.Zero() && before.RawHash == o.RawHash {
 			return // as it was: what it holds is known
 		}
 	}
@@ -125,7 +126,7 @@ func (w *work) take(s int, m *Member, row *sighting) {
 		values[f] = row.value(f)
 		// A field about which a row says nothing is as it was, unless a `when`
 		// switched it off.
-		if record.IsMissing(values[f]) && !w.first[s] && !w.system(s).switches(f) {
+		if record.IsMissing(values[f]) && !w.meets(s, f) && !w.system(s).switches(f) {
 			values[f] = last[f]
 		}
 	}

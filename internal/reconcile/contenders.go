@@ -70,7 +70,7 @@ func (w *work) word(s, f int, open *Conflict, waiting *Candidate) (c contender, 
 		return c, true
 	}
 	edited := waiting != nil && open.Kind == UpdateOriginDiffers
-	c.first = w.first[s] || !known && !edited || (waiting != nil && open.Kind == InsertExists)
+	c.first = w.meets(s, f) || !known && !edited || (waiting != nil && open.Kind == InsertExists)
 	if c.first {
 		return c, true
 	}
@@ -96,7 +96,7 @@ func (w *work) leftEmpty(s, f int) bool {
 		return true
 	}
 	last := w.lastOf(s)[f]
-	return !w.first[s] && !record.IsMissing(last) && record.Blank(last)
+	return !w.meets(s, f) && !record.IsMissing(last) && record.Blank(last)
 }
 
 // of gives what a system says in a conflict, if it takes part.
@@ -159,7 +159,7 @@ func (w *work) baseSide(f int) contender {
 func (w *work) holders(f int) []int {
 	var all []int
 	for s, m := range w.link.Members {
-		if m != nil && m.State == Live && !w.first[s] && w.system(s).Has[f] && !w.seen(s, f) {
+		if m != nil && m.State == Live && !w.meets(s, f) && w.system(s).Has[f] && !w.seen(s, f) {
 			all = append(all, s)
 		}
 	}

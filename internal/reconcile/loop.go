@@ -15,7 +15,7 @@ const flipsToBreak = 4
 // base keeps the one value, the member the other.
 func (w *work) breakLoops() {
 	for s, m := range w.link.Members {
-		if m == nil || m.State != Live || w.now[s] == nil || w.first[s] || w.before[s] == nil {
+		if m == nil || m.State != Live || w.now[s] == nil || w.anew(s) || w.before[s] == nil {
 			continue
 		}
 		hash, flipped := w.flip(s)
@@ -71,7 +71,7 @@ func sorted(a, b record.Value) []record.Value {
 // the two values still; any other edit, or agreement, brings it back.
 func (w *work) stillLooping(s int, row *sighting) bool {
 	m := w.before[s]
-	if m == nil || w.first[s] {
+	if m == nil || w.anew(s) {
 		return false
 	}
 	last := w.lastOf(s)

@@ -148,7 +148,7 @@ func (r *resolver) newWork(l *Link) *work {
 		r: r, link: l, base: r.slabs.row.take(fields), rows: r.slabs.rows.take(systems), first: r.slabs.flags.take(systems),
 		now: r.slabs.values.take(systems), last: r.slabs.values.take(systems), before: r.slabs.members.take(systems),
 		predicted: r.slabs.values.take(systems), leaves: r.slabs.leaves.take(systems), attempted: r.slabs.flags.take(systems),
-		changed: r.slabs.flags.take(fields),
+		changed: r.slabs.flags.take(fields), asRead: r.slabs.asRead.take(systems),
 	}
 	copy(w.base, l.Base)
 	r.works = append(r.works, w)

@@ -83,6 +83,11 @@ type SystemRule struct {
 	// Has and Writes tell for each field whether the system has it and whether
 	// it can be written there.
 	Has, Writes []bool
+	// Kept tells by an earlier mapping's hash (Member.MapHash) for each field
+	// whether it is read now as it was by that one. Where a row was last read by
+	// another mapping, other fields meet for the first time again; all of them,
+	// if the mapping is not here.
+	Kept map[record.Hash][]bool
 	// When tells for each field whether a `when` can switch it off here: such a
 	// field is not written to a row where it was last seen Missing. nil: none.
 	When []bool

@@ -22,6 +22,7 @@ type slabs struct {
 	values  slab[[]any]
 	flags   slab[bool]
 	leaves  slab[leave]
+	asRead  slab[[]bool]
 	row     slab[any]
 	seen    slab[sighting]
 	work    slab[work]

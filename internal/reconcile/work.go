@@ -27,6 +27,9 @@ type work struct {
 	attempted []bool
 	// first: all of that system's fields meet the link for the first time.
 	first []bool
+	// asRead are the fields that are no news where others are, because the row was
+	// last read by another mapping; nil where it was not.
+	asRead [][]bool
 	// changed are the fields whose base changed; owe asks for a system to be
 	// paid a field again, whatever it acknowledged.
 	changed []bool
@@ -42,6 +45,14 @@ type work struct {
 }
 
 type debt struct{ system, field int }
+
+// meets reports whether a system's field meets the link for the first time.
+func (w *work) meets(s, f int) bool {
+	return w.first[s] || w.asRead[s] != nil && !w.asRead[s][f]
+}
+
+// anew reports whether any of a system's fields does.
+func (w *work) anew(s int) bool { return w.first[s] || w.asRead[s] != nil }
 
 func (w *work) system(s int) *SystemRule { return &w.r.rules.Systems[s] }
 
