@@ -170,7 +170,7 @@ func TestRule05ConditionsCompareRawColumns(t *testing.T) {
 		f := begin(t, s, scope, "run-1")
 		l := anna()
 		m := l.Members[0]
-		m.RawHash, m.Token = record.HashText("anna@example.org", "Anna", "unmapped 1"), "xmin 1"
+		m.RawHash, m.Token, m.Apart = record.HashText("anna@example.org", "Anna", "unmapped 1"), "xmin 1", true
 		commit(t, s, f, scope, ledger.Change{Links: []*reconcile.Link{l}})
 		seen := []ledger.Seen{
 			{Key: m.Key, RawHash: m.RawHash, MapHash: m.MapHash},
@@ -190,6 +190,7 @@ func TestRule05ConditionsCompareRawColumns(t *testing.T) {
 		stored := load(t, s, scope, l.ID)[0].Members[0]
 		require.Equal(t, m.RawHash, stored.RawHash)
 		require.Equal(t, "xmin 2", stored.Token)
+		require.True(t, stored.Apart)
 	})
 }
 

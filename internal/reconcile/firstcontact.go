@@ -45,7 +45,12 @@ func (w *work) meeting(f int, created bool) Chain {
 	if rules.Prefer != nil {
 		return rules.Prefer
 	}
-	return rules.chain(f, InsertExists)
+	chain := rules.chain(f, InsertExists)
+	if created || chain == nil {
+		return chain
+	}
+	// Who wins over whose edits was not meant for what somebody never filled in.
+	return append(Chain{{Name: "fill_blank"}}, chain...)
 }
 
 // created reports whether one of the rows came to its link later than at the

@@ -188,7 +188,7 @@ func (r *resolver) sortOut(rel *relations, component []int) []step {
 			direct = anchors
 		}
 		alone := len(direct) == 1 && claims[rootSystem{direct[0], row.system}] <= 1
-		if alone && rel.anchors[direct[0]].free(row.system) {
+		if alone && rel.anchors[direct[0]].free(row.system) && !rel.anchors[direct[0]].apart() {
 			steps = append(steps, step{rows: []*sighting{row}, to: rel.anchors[direct[0]]})
 			continue
 		}

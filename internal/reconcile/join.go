@@ -106,7 +106,7 @@ func (r *resolver) judgeRow(s step, anchors []*anchor, taken map[*sighting]bool)
 			continue
 		}
 		if d.Verb == "separate" {
-			row.apart = true
+			row.apart = !s.reused // a used key says nothing about the match
 			founded = append(founded, r.start([]*sighting{row}))
 			r.vacate(s)
 			taken[row] = true

@@ -28,6 +28,15 @@ func (a *anchor) id() string {
 	return a.link.ID
 }
 
+// apart reports whether a person told a row of the link apart from others: then
+// its match alone makes no row its own.
+func (a *anchor) apart() bool {
+	if a.work == nil {
+		return a.link.apart()
+	}
+	return a.work.link.apart() || slices.ContainsFunc(a.work.rows, func(row *sighting) bool { return row != nil && row.apart })
+}
+
 type rootSystem struct{ root, system int }
 
 // compareMatch compares by the first alternative that both sides have: equal
