@@ -28,6 +28,12 @@ func (w *work) join(s int, row *sighting) *Member {
 	}
 	before := w.before[s]
 	switch {
+	case row.edits && before != nil && before.State == Live:
+		// It stands where another row stood: what that one still lacked is no
+		// edit of this one.
+		before = before.Clone()
+		before.RawHash = record.Hash{}
+		m.Acked = before.Acked
 	case row.edits:
 		m.Acked = w.link.Rev
 		before = nil
