@@ -85,6 +85,9 @@ func (w *work) seen(s, f int) bool {
 // base predicts.
 func (w *work) express(s int, m *Member) {
 	held := w.now[s]
+	if row := w.rows[s]; held == nil && m.State == Detached && row != nil && row.obs != nil && row.obs.Deleted {
+		held = w.deleted(s, row)
+	}
 	if held == nil {
 		if !w.moved || w.before[s] == nil {
 			return
@@ -96,6 +99,18 @@ func (w *work) express(s int, m *Member) {
 		predicted = w.r.predict(s, w.link.Base)
 	}
 	m.Seen = express(held, predicted)
+}
+
+// deleted is what a row holds that says it is deleted. That is no edit, but
+// should the record live again and be written over it, the journal names it.
+func (w *work) deleted(s int, row *sighting) []record.Value {
+	held := slices.Clone(w.lastOf(s))
+	for f := range held {
+		if v := row.value(f); w.system(s).Has[f] && !record.IsMissing(v) {
+			held[f] = v
+		}
+	}
+	return held
 }
 
 func express(held, predicted []record.Value) map[int]record.Value {
