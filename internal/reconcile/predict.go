@@ -85,8 +85,8 @@ func (w *work) seen(s, f int) bool {
 // base predicts.
 func (w *work) express(s int, m *Member) {
 	held := w.now[s]
-	if row := w.rows[s]; held == nil && m.State == Detached && row != nil && row.obs != nil && row.obs.Deleted {
-		held = w.deleted(s, row)
+	if held == nil && m.State == Detached && w.changedAsDeleted(s) {
+		held = w.deleted(s)
 	}
 	if held == nil {
 		if !w.moved || w.before[s] == nil {
@@ -101,10 +101,17 @@ func (w *work) express(s int, m *Member) {
 	m.Seen = express(held, predicted)
 }
 
-// deleted is what a row holds that says it is deleted. That is no edit, but
-// should the record live again and be written over it, the journal names it.
-func (w *work) deleted(s int, row *sighting) []record.Value {
-	held := slices.Clone(w.lastOf(s))
+// changedAsDeleted reports whether a row was changed that says it is deleted.
+func (w *work) changedAsDeleted(s int) bool {
+	row, before := w.rows[s], w.before[s]
+	return row != nil && row.obs != nil && row.obs.Deleted && before != nil &&
+		!row.obs.RawHash.Zero() && row.obs.RawHash != before.RawHash
+}
+
+// deleted is what such a row holds. That is no edit, but should the record live
+// again and be written over it, the journal names it.
+func (w *work) deleted(s int) []record.Value {
+	row, held := w.rows[s], slices.Clone(w.lastOf(s))
 	for f := range held {
 		if v := row.value(f); w.system(s).Has[f] && !record.IsMissing(v) {
 			held[f] = v
