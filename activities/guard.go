@@ -71,12 +71,16 @@ func (g *Guard) exceeded(ctx context.Context, session *Session, in GuardInput, o
 		return nil, err
 	}
 	limits := session.Definition.Limits
+	empty := emptied(session.Rules(in.Pass), counts)
 	var found []string
 	for i, system := range session.Scope.Systems {
 		if slices.Contains(in.Pass.Down, i) {
 			continue // nothing is written to it now; when it is back, it is counted
 		}
 		deletes, err := g.deletes(ctx, in.Pass, system, owed[system], counts[system], limits.Delete)
+		if now := deletesIn(owed[system]); len(deletes) == 0 && now > 1 && len(empty) > 0 {
+			deletes = []string{fmt.Sprintf("%d deletes in %s: %s has nothing left", now, system, strings.Join(empty, ", "))}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -106,10 +110,24 @@ func (g *Guard) exceeded(ctx context.Context, session *Session, in GuardInput, o
 	return found, nil
 }
 
+// emptied names the systems that have nothing left, and would have if nobody
+// had emptied them: what others have alone does not make it an everyday delete.
+func emptied(rules *reconcile.Rules, counts map[string]int64) []string {
+	var names []string
+	for _, system := range rules.Systems {
+		if system.Reads && system.Create && !system.Unlisted && counts[system.Name] == 0 {
+			names = append(names, system.Name)
+		}
+	}
+	return names
+}
+
+func deletesIn(ops map[string]int64) int64 { return ops[reconcile.OpDelete] + ops[reconcile.OpSoft] }
+
 // deletes compares what one system is about to lose, and lost in the last day.
 func (g *Guard) deletes(ctx context.Context, pass Pass, system string, ops map[string]int64, rows int64, limit mappings.Limit,
 ) ([]string, error) {
-	now := ops[reconcile.OpDelete] + ops[reconcile.OpSoft]
+	now := deletesIn(ops)
 	if now == 0 {
 		return nil, nil
 	}
