@@ -158,7 +158,9 @@ func free(members []*Member, s int) bool {
 		return true
 	case Detached:
 		return m.Why != whyUnlinked
-	case Live, Quarantined, Unlinked:
+	case Quarantined:
+		return m.Key == "" // it was not made; somebody may have made it
+	case Live, Unlinked:
 		return false
 	default:
 		return false
