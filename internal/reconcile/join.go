@@ -191,7 +191,7 @@ func (r *resolver) joinRow(a *anchor, row *sighting, edits bool) {
 			old.end = endApplied
 		}
 	}
-	if m := w.link.Members[s]; m != nil && m.State != Creating && m.Key != row.key && !gone {
+	if m := w.link.Members[s]; m != nil && m.Key != "" && m.Key != row.key && !gone {
 		r.displace(m, old, before)
 	}
 	row.work, row.joined = w, true
