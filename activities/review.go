@@ -39,6 +39,9 @@ func (r *Reviewer) review(ctx context.Context, sync string) (Review, error) {
 		return Review{}, err
 	}
 	for _, row := range rows {
+		if row.SkipUntil == record.TimestampInfinity {
+			continue // nobody is asked
+		}
 		c := ReviewConflict{
 			ID: row.ID, Kind: string(row.Kind), Field: row.FieldName, Systems: row.Systems,
 			Since: row.Opened, Deadline: row.Deadline, Digest: row.Digest,

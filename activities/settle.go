@@ -197,7 +197,7 @@ func (s *settler) summary(outcome *reconcile.Outcome) Resolved {
 		Missed: int64(len(outcome.Refused)),
 	}
 	for _, conflict := range outcome.Opened {
-		if conflict.ID == 0 {
+		if conflict.ID == 0 && conflict.SkipUntil != record.TimestampInfinity {
 			result.Opened++
 		}
 	}

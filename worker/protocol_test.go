@@ -234,6 +234,37 @@ func TestRule12LimitsHoldOverADayAndForTheSetThatWasShown(t *testing.T) {
 	})
 }
 
+// What is left alone for good, by the definition or by a person, waits for
+// nobody; it is still shown.
+func TestRule14WhatIsLeftAloneWaitsForNobody(t *testing.T) {
+	for resolve, decided := range map[string]bool{"skip": false, "manual": true} {
+		t.Run(resolve, func(t *testing.T) {
+			s, crm, billing := protocolSite(t, strings.ReplaceAll(protocolDefinition, "RESOLVE", resolve))
+			change(t, crm, `UPDATE people SET name = 'Anna' WHERE email = 'ann@x.org'`)
+			change(t, billing, `UPDATE people SET name = 'Anne' WHERE email = 'ann@x.org'`)
+			result := s.passed()
+			open, err := s.house.Ledger.Conflicts(t.Context(), ledger.ConflictFilter{Sync: "people", State: "open"})
+			require.NoError(t, err)
+			require.Len(t, open, 1)
+			if decided {
+				require.Equal(t, activities.OutcomeWaiting, result.Outcome)
+				_, err = s.house.Ledger.Decide(t.Context(), ledger.DecisionRow{
+					Decision: reconcile.Decision{ConflictID: open[0].ID, Digest: open[0].Digest, Verb: "skip", System: reconcile.None},
+					Sync:     "people", Who: "test", At: time.Now(),
+				})
+				require.NoError(t, err)
+				result = s.passed()
+			}
+			for range 2 {
+				require.Equal(t, activities.OutcomeDone, result.Outcome, "%+v", result)
+				require.Equal(t, []string{"Anna|Bonn|∅"}, rows(t, crm, seeAnn))
+				require.Equal(t, []string{"Anne|Bonn|∅"}, rows(t, billing, seeAnn))
+				result = s.passed()
+			}
+		})
+	}
+}
+
 // Without rule 15 somebody who comes back while the delete is still owed is
 // made a second time, and the delete hits one of the two.
 func TestRule15WhoComesBackIsNotDeleted(t *testing.T) {

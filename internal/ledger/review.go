@@ -221,13 +221,15 @@ func (s *Store) LooseConflicts(ctx context.Context, scope Scope, loose []*reconc
 	return found, err
 }
 
-// CountConflicts gives how many conflicts are open (decided ones too) and when
-// the first deadline of one that nobody decided yet passes; zero for never.
+// CountConflicts gives how many conflicts wait for somebody (decided ones until
+// that is applied; not those that are left alone for good) and when the first
+// deadline of one that nobody decided yet passes; zero for never.
 func (s *Store) CountConflicts(ctx context.Context, sync string) (int64, time.Time, error) {
 	var count, deadline int64
 	err := s.view(ctx, "count conflicts of "+sync, func(t *tx) error {
 		return t.row(`SELECT count(*), coalesce(min(CASE WHEN c.state = 'open' AND c.deadline > 0 THEN c.deadline END), 0)
-			FROM conflicts c JOIN syncs s ON s.id = c.sync WHERE s.name = ? AND c.state <> 'closed'`, []any{sync}, &count, &deadline)
+			FROM conflicts c JOIN syncs s ON s.id = c.sync WHERE s.name = ? AND c.state <> 'closed' AND c.skip_until <> ?`,
+			[]any{sync, int64(record.TimestampInfinity)}, &count, &deadline)
 	})
 	return count, at(deadline), err
 }

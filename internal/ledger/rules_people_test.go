@@ -262,6 +262,15 @@ func TestRule14DeadlinesAreFound(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 3, count)
 		require.Equal(t, noon.Add(time.Hour), due)
+
+		left := nameConflict("d")
+		left.Field, left.SkipUntil = 1, record.TimestampInfinity
+		left.ID = conflicts(t, s, ledger.ConflictFilter{Sync: "people", Field: scope.Fields[1].Name})[0].ID
+		commit(t, s, f, scope, ledger.Change{Opened: []*reconcile.Conflict{left}})
+		count, due, err = s.CountConflicts(t.Context(), "people")
+		require.NoError(t, err)
+		require.EqualValues(t, 2, count, "nobody is asked about what is left alone for good")
+		require.Equal(t, noon.Add(2*time.Hour), due)
 	})
 }
 
