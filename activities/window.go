@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -39,6 +40,12 @@ func (l *lookout) detectSystem(ctx context.Context, system *OpenSystem, state le
 	ask.Where = window.Filter
 	ask.Full = l.request.Full || !state.Listed || state.Behind || sweepDue(system, state, ask.Mode, l.now)
 	found, err := source.Detect(ctx, ask)
+	if errors.Is(err, connectors.ErrPositionLost) && !stateless {
+		// What a complete listing does not show is looked for by its key; without
+		// links nobody would, so there a person has to say that it may be done.
+		ask.Full = true
+		found, err = source.Detect(ctx, ask)
+	}
 	if err != nil {
 		return connectors.Wrap(connectors.Transient, "detect changes in "+window.System, err)
 	}

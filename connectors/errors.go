@@ -13,6 +13,10 @@ import (
 // guesses it from message texts.
 type Kind string
 
+// ErrPositionLost: the object's log of changes was made anew, or reaches back to
+// the position no longer, so that only a complete listing tells what changed.
+var ErrPositionLost = errors.New("the change log was made anew, or no longer reaches back to the position")
+
 // The kinds of errors.
 const (
 	// Transient: try again (unreachable, timeout, deadlock).

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path"
@@ -206,8 +207,19 @@ func TestStatelessDeletesOfWhatIsNotThereBalance(t *testing.T) {
 	require.Len(t, rows(t, dwh, seePeople), 6)
 }
 
-// install does what `deploy` does for a definition that asks for triggers.
+// install does what `deploy` does for a definition that asks for triggers, and
+// uninstall what `deploy --remove` does.
 func (s *site) install(name string) {
+	s.t.Helper()
+	s.triggers(name, connectors.Triggers.Install)
+}
+
+func (s *site) uninstall(name string) {
+	s.t.Helper()
+	s.triggers(name, connectors.Triggers.Uninstall)
+}
+
+func (s *site) triggers(name string, do func(connectors.Triggers, context.Context) error) {
 	s.t.Helper()
 	project, problems := s.house.Project()
 	require.NoError(s.t, problems.Err())
@@ -218,7 +230,7 @@ func (s *site) install(name string) {
 	defer session.Close()
 	for _, system := range session.Systems {
 		if triggers, can := connectors.As[connectors.Triggers](system.Object); can {
-			require.NoError(s.t, triggers.Install(s.t.Context()))
+			require.NoError(s.t, do(triggers, s.t.Context()))
 		}
 	}
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -78,8 +77,8 @@ func logSince(p record.Position, now logPosition, pruned int64) (logPosition, er
 	}
 	if since.Log != now.Log || since.Seq > now.Seq || since.Seq < pruned {
 		return since, &connectors.Error{
-			Kind: connectors.SchemaChanged, Err: errors.New("the change log was made anew, or no longer reaches back to the position"),
-			Hint: "the whole table has to be compared again",
+			Kind: connectors.SchemaChanged, Err: connectors.ErrPositionLost,
+			Hint: "`syncline run` with --full reads all rows again",
 		}
 	}
 	return since, nil

@@ -28,7 +28,7 @@ func (w *work) join(s int, row *sighting) *Member {
 	}
 	before := w.before[s]
 	switch {
-	case row.edits && before != nil && before.State == Live:
+	case row.edits && before != nil && before.State == Live && row.taking():
 		// It stands where another row stood: what that one still lacked is no
 		// edit of this one.
 		before = before.Clone()
