@@ -44,6 +44,11 @@ func (l *Load) Run(ctx context.Context, in LoadInput) (Loaded, error) {
 	return out, asTemporal(err)
 }
 
+// errOccupied is why a row is not made that would meet another one again and
+// again: by a unique column that is not the match.
+var errOccupied = connectors.Errorf(connectors.Conflict,
+	"a row with one of the values that must be unique is there already, and it is not this record's; change one of the two")
+
 const (
 	// loadLinks is how many links are loaded, written and acknowledged at once.
 	loadLinks = 10_000
@@ -229,6 +234,10 @@ func (p *payer) sort(ack *acknowledgement, dues []due, items []connectors.Item, 
 			look.key(d.payment.Key)
 			again = append(again, d.link.ID)
 		case connectors.Exists:
+			if p.try == loadTries-1 { // it was looked for twice, and is not this record's
+				ack.refuse(d, errOccupied)
+				continue
+			}
 			look.match(items[i].Set)
 			look.key(result.Key)
 			again = append(again, d.link.ID)

@@ -83,3 +83,33 @@ func TestRefusedWriteIsTriedAgainOnRequest(t *testing.T) {
 		})
 	}
 }
+
+// A row that would have another one's unique value is refused with a reason,
+// and made when there is room.
+func TestRowWithATakenValueIsRefused(t *testing.T) {
+	s := newPassSite(t, `
+sync: people
+systems:
+  crm:     {connector: sqlite, path: ./crm.db, object: people}
+  billing: {connector: sqlite, path: ./billing.db, object: people}
+match: nr
+same: [nr, email]
+`)
+	crm := s.sqlite("crm.db", `CREATE TABLE people (nr TEXT PRIMARY KEY, email TEXT)`,
+		`INSERT INTO people VALUES ('1', 'a@x.org'), ('2', 'a@x.org'), ('3', 'c@x.org')`)
+	billing := s.sqlite("billing.db", `CREATE TABLE people (nr TEXT PRIMARY KEY, email TEXT UNIQUE)`)
+	for range 2 {
+		require.Equal(t, activities.OutcomeWaiting, s.passed().Outcome)
+		require.Len(t, rows(t, billing, `SELECT nr FROM people`), 2)
+		held, err := s.house.Ledger.Quarantine(t.Context(), "people", 0)
+		require.NoError(t, err)
+		require.Len(t, held, 1)
+		require.Equal(t, "billing", held[0].System)
+		require.Contains(t, held[0].Reason, "must be unique")
+	}
+	change(t, crm, `UPDATE people SET email = 'b@x.org' WHERE nr = '2'`)
+	change(t, crm, `UPDATE people SET email = 'aa@x.org' WHERE nr = '1'`)
+	s.passed()
+	require.Equal(t, activities.OutcomeDone, s.passed().Outcome)
+	require.Equal(t, rows(t, crm, `SELECT nr, email FROM people`), rows(t, billing, `SELECT nr, email FROM people`))
+}
