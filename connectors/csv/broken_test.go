@@ -180,19 +180,19 @@ func TestBadRowsAreMarked(t *testing.T) {
 	s := open(t, config(path, "Nr"))
 	d, err := s.Describe(context.Background())
 	require.NoError(t, err)
-	require.Equal(t, []string{"Nr", "Name", "Name (2)", "column 4"}, d.Schema.Names())
-	_, rows := read(t, s, connectors.Ask{Columns: []string{"Nr", "Name"}})
+	require.Equal(t, []string{"Nr", "Name (1)", "Name (2)", "column 4"}, d.Schema.Names())
+	_, rows := read(t, s, connectors.Ask{Columns: []string{"Nr", "Name (1)"}})
 	var marks []string
 	for _, r := range rows {
 		marks = append(marks, r.mark.Bad)
 	}
 	require.Equal(t, []string{
 		"", "several rows have the same key", "line 4: column Nr: part of the key is empty", "several rows have the same key",
-		"column Name: not valid UTF-8", "line 7: column Nr: not valid UTF-8",
+		"column Name (1): not valid UTF-8", "line 7: column Nr: not valid UTF-8",
 	}, marks)
 	require.Equal(t, []record.Value{"3", nil}, rows[4].values)
 
-	batch, err := s.Fetch(context.Background(), []string{"Nr", "Name"}, []record.Key{key(t, "2"), key(t, "3"), key(t, "1"), key(t, "2")})
+	batch, err := s.Fetch(context.Background(), []string{"Nr", "Name (1)"}, []record.Key{key(t, "2"), key(t, "3"), key(t, "1"), key(t, "2")})
 	require.NoError(t, err)
 	got := rowsOf(batch)
 	require.Len(t, got, 3)
@@ -200,7 +200,7 @@ func TestBadRowsAreMarked(t *testing.T) {
 	require.NotEmpty(t, got[1].mark.Bad)
 	require.Empty(t, got[2].mark.Bad)
 	results, err := s.Apply(context.Background(), connectors.Writes{
-		Columns: []string{"Name"}, Compare: []string{"Name"},
+		Columns: []string{"Name (1)"}, Compare: []string{"Name (1)"},
 		Items: []connectors.Item{
 			{Op: connectors.OpUpdate, Key: key(t, "2"), Set: []record.Value{"x"}},
 			{Op: connectors.OpUpdate, Key: key(t, "3"), Set: []record.Value{"x"}, Seen: record.HashRow(nil)},

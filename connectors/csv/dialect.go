@@ -20,8 +20,8 @@ type dialect struct {
 	newline string
 	// quoteAll: the file quotes every cell, so we do.
 	quoteAll bool
-	// names are the columns. An empty name becomes `column 3`, a double one
-	// `name (2)`, so that every cell can be spoken of.
+	// names are the columns. An empty name becomes `column 3`, double ones
+	// `name (1)` and `name (2)`, so that every cell can be spoken of.
 	names []string
 	// head is the header as it stands in the file, with BOM and line end.
 	head []byte
@@ -152,23 +152,24 @@ func count(text []byte) (counts [len(commas)]int, ended bool) {
 	return counts, false
 }
 
-// name makes the names of the columns different from each other.
+// name makes the names of the columns different from each other. Of double ones
+// none keeps its name: whichever it were, it might be the wrong one.
 func (d *dialect) name() {
-	taken := make(map[string]bool, len(d.names))
+	times := make(map[string]int, len(d.names))
 	for _, name := range d.names {
-		taken[name] = true
+		times[name]++
 	}
 	seen := make(map[string]bool, len(d.names))
+	numbers := map[string]int{}
 	for i, name := range d.names {
-		fresh := name
+		own := name
 		if name == "" {
-			fresh = "column " + strconv.Itoa(i+1)
+			own = "column " + strconv.Itoa(i+1)
 		}
-		for n := 2; seen[fresh] || (fresh != name && taken[fresh]); n++ {
-			fresh = name + " (" + strconv.Itoa(n) + ")"
-			if name == "" {
-				fresh = "column " + strconv.Itoa(i+1) + fresh
-			}
+		fresh := own
+		for times[fresh] > 1 || seen[fresh] || (fresh != name && times[fresh] > 0) {
+			numbers[own]++
+			fresh = own + " (" + strconv.Itoa(numbers[own]) + ")"
 		}
 		seen[fresh] = true
 		d.names[i] = fresh
