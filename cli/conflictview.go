@@ -337,13 +337,26 @@ func kindInWords(row ledger.ConflictRow) string {
 	case reconcile.MultipleUniqueConflicts:
 		return "the row matches several records, each by another way"
 	case reconcile.IdentityAmbiguous:
-		return "it is not certain which record this row is: others have the same match"
+		return identityInWords(row)
 	case reconcile.ReferenceUnresolved:
 		return "what it refers to is not there"
 	case reconcile.OwnershipViolation:
 		return "a field was edited where another system owns it"
 	default:
 		return ""
+	}
+}
+
+// identityInWords says why it is not certain which record a row is. Its own
+// side stands first; that it says deleted is about who had its key before.
+func identityInWords(row ledger.ConflictRow) string {
+	switch {
+	case len(row.Candidates) == 1:
+		return "only this system has it, and `only_here: review` asks first: --separate makes it a record of its own"
+	case len(row.Candidates) > 0 && row.Candidates[0].Deleted:
+		return "its key was another record's, and it says other things now: --link if it is that record still, --separate if it is a new one"
+	default:
+		return "it is not certain which record this row is: others have the same match"
 	}
 }
 
