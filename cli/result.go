@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/syncline-dev/syncline/activities"
@@ -41,7 +43,21 @@ func (a *app) ended(started workflows.Started, result activities.Result, err err
 			next: "what was written stays and is in the journal; positions were not moved, so the next run finds the rest",
 		}
 	}
+	if silent(err) {
+		return result, &exitError{
+			code: exitUnreachable, err: errors.New("the engine does not answer any more; how " + started.WorkflowID + " goes on is not known here"),
+			next: "if `syncline up` was stopped, start it again: the run goes on from where it was, and `syncline runs follow " +
+				started.WorkflowID + "` waits for it",
+		}
+	}
 	return result, plainError(err)
+}
+
+// silent reports whether an error says that nobody answers.
+func silent(err error) bool {
+	var unavailable *serviceerror.Unavailable
+	var late *serviceerror.DeadlineExceeded
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &unavailable) || errors.As(err, &late)
 }
 
 func nextFor(kind connectors.Kind, result activities.Result) string {
