@@ -13,7 +13,7 @@ import (
 // guesses it from message texts.
 type Kind string
 
-// ErrPositionLost: the object's log of changes was made anew, or reaches back to
+// ErrPositionLost says that an object's log of changes was made anew, or reaches back to
 // the position no longer, so that only a complete listing tells what changed.
 var ErrPositionLost = errors.New("the change log was made anew, or no longer reaches back to the position")
 
