@@ -40,12 +40,19 @@ func (p *payer) item(writer *mappings.Writer, d due) (connectors.Item, error) {
 	}
 	if item.Op == connectors.OpCreate {
 		p.leaveDefaults(item.Set)
+		if !writer.Belongs(item.Set) {
+			return item, errForeign
+		}
 	}
 	if d.payment.Op == reconcile.OpRestore {
 		p.setSoft(item.Set, unsoftValue(p.opened(), mapping.SoftColumn))
 	}
 	return item, nil
 }
+
+// errForeign is why a row is not made that would leave the sync with its birth.
+var errForeign = connectors.Errorf(connectors.BadRecord,
+	"a row of this record would not match the system's own `where`; on_create can write what makes it match, a `when` or `allow: {create: false}` keeps it away")
 
 // leaveDefaults leaves out what has no value and may have none there, where the
 // column has its own for new records.

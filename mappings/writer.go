@@ -14,6 +14,8 @@ type Writer struct {
 	fields *machine
 	// machine: an expression needs the fields set.
 	needed []int
+	// born evaluates `where` over what is written; nil without any.
+	born *machine
 }
 
 // NewWriter makes a writer for a target of a schema, which must have the
@@ -49,7 +51,29 @@ func (s *SystemMapping) newWriter() *Writer {
 			w.needed = append(w.needed, place)
 		}
 	}
+	if s.where != nil {
+		w.born = newMachine(s.schema)
+	}
 	return w
+}
+
+// Belongs reports whether a new row of these values, as Write gave them, would
+// match the system's `where`. What depends on a column that nobody writes is
+// the system's to say, and so is what cannot be evaluated.
+func (w *Writer) Belongs(out []record.Value) bool {
+	if w.born == nil {
+		return true
+	}
+	s := w.side
+	for _, place := range s.where.columns {
+		at := slices.Index(s.Write, s.schema.Fields[place].Name)
+		if at < 0 || record.IsMissing(out[at]) {
+			return true
+		}
+		w.born.set(place, out[at])
+	}
+	in, err := w.born.truth(s.where)
+	return in || err != nil
 }
 
 // programs are the expressions that writing a cell evaluates.
