@@ -122,9 +122,17 @@ func (f *Finish) counts(ctx context.Context, in FinishInput, result *Result) err
 	if err != nil {
 		return err
 	}
-	// What changed and is not yet everywhere counts as owed.
-	result.Counts.Owed = min(owed, result.Counts.Applied)
-	result.Counts.Applied -= result.Counts.Owed
+	c := &result.Counts
+	if !in.Stateless {
+		// What earlier runs owed and this one has paid did not change now, and is
+		// applied nevertheless.
+		paid := min(max(mostWritten(in.Loaded)-c.Applied, 0), c.Unchanged)
+		c.Applied, c.Unchanged = c.Applied+paid, c.Unchanged-paid
+	}
+	// What is not yet everywhere counts as owed, whether it changed now or before.
+	c.Owed = min(owed, c.Applied+c.Unchanged)
+	changed := min(c.Owed, c.Applied)
+	c.Applied, c.Unchanged = c.Applied-changed, c.Unchanged-(c.Owed-changed)
 	if !in.Stateless { // there the tally has them
 		refused := int64(0)
 		for _, l := range in.Loaded {
@@ -135,6 +143,16 @@ func (f *Finish) counts(ctx context.Context, in FinishInput, result *Result) err
 		result.Counts.Applied -= refused
 	}
 	return nil
+}
+
+// mostWritten is how many records the system was written that got most; what it
+// got twice in one run, because another one set something by itself, counts once.
+func mostWritten(loaded map[string]Loaded) int64 {
+	most, told := int64(0), int64(0)
+	for _, l := range loaded {
+		most, told = max(most, l.Created+l.Updated+l.Deleted), told+l.Told
+	}
+	return most - told
 }
 
 func orText(text, other string) string {

@@ -36,7 +36,11 @@ type site struct {
 	house  *worker.House
 	engine *engine.Engine
 	logs   *lockedBuffer
-	passes int64 // without an engine
+	// Of passes without an engine: how many there were, and the definition that
+	// was saved last with its revision.
+	passes   int64
+	saved    string
+	revision int
 }
 
 // lockedBuffer is a log that several goroutines write.
