@@ -3,10 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-dev/syncline/internal/ledger"
+	"github.com/syncline-dev/syncline/mappings"
+	"github.com/syncline-dev/syncline/worker"
 )
 
 func newConflicts(a *app) *cobra.Command {
@@ -28,6 +32,9 @@ func newConflictsList(a *app) *cobra.Command {
 			if len(args) > 0 {
 				filter.Sync = args[0]
 			}
+			if err := a.meant(c.Context(), house, filter); err != nil {
+				return err
+			}
 			rows, err := house.Ledger.Conflicts(c.Context(), filter)
 			if err != nil {
 				return err
@@ -45,9 +52,29 @@ func newConflictsList(a *app) *cobra.Command {
 	}
 	c.Flags().StringVar(&filter.Kind, "kind", "", "only this kind")
 	c.Flags().StringVar(&filter.Field, "field", "", "only this field")
-	c.Flags().StringVar(&filter.State, "status", "open", "open, closed or all")
+	c.Flags().StringVar(&filter.State, "status", "open", "open, decided, closed or all")
 	c.Flags().IntVar(&filter.Limit, "limit", 200, "at most so many")
 	return c
+}
+
+// meant refuses a filter that nothing can ever be found by: misspelt, it would
+// say that nothing waits.
+func (a *app) meant(ctx context.Context, house *worker.House, filter ledger.ConflictFilter) error {
+	for _, word := range []struct {
+		flag, given string
+		known       []string
+	}{
+		{"status", filter.State, []string{"open", "decided", "closed", "all"}},
+		{"kind", filter.Kind, mappings.ConflictKinds()},
+	} {
+		if word.given != "" && !slices.Contains(word.known, word.given) {
+			return usage(fmt.Sprintf("there is no --%s %s; there are %s", word.flag, word.given, strings.Join(word.known, ", ")))
+		}
+	}
+	if filter.Sync == "" {
+		return nil
+	}
+	return a.known(ctx, house, filter.Sync, "")
 }
 
 func newConflictsShow(a *app) *cobra.Command {

@@ -49,6 +49,9 @@ func newConflictsDecide(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := a.meant(c.Context(), house, ledger.ConflictFilter{Sync: ch.sync, Kind: ch.kind}); err != nil {
+				return err
+			}
 			rows, err := chosen(c.Context(), house.Ledger, ch, args)
 			if err != nil {
 				return err

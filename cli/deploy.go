@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -108,7 +109,13 @@ func inWords(s mappings.Schedule) string {
 }
 
 func (a *app) undeploy(ctx context.Context, name string) error {
+	if err := a.known(ctx, a.house, name, ""); err != nil {
+		return err
+	}
 	revision, err := a.house.Ledger.Revision(ctx, name, 0)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return usage(name + " was never deployed or run: there is nothing to remove")
+	}
 	if err != nil {
 		return err
 	}

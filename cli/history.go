@@ -23,6 +23,9 @@ func newHistory(a *app) *cobra.Command {
 				return err
 			}
 			filter.Sync = args[0]
+			if err := a.known(c.Context(), house, filter.Sync, ""); err != nil {
+				return err
+			}
 			entries, err := house.Ledger.Journal(c.Context(), filter)
 			if err != nil {
 				return err

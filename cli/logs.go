@@ -30,6 +30,13 @@ func newLogs(a *app) *cobra.Command {
 			p := &logPrinter{a: a, run: run}
 			if len(args) > 0 {
 				p.sync = args[0]
+				house, err := a.openReading(c.Context())
+				if err != nil {
+					return err
+				}
+				if err := a.known(c.Context(), house, p.sync, ""); err != nil {
+					return err
+				}
 			}
 			return p.show(c.Context(), lines, follow)
 		},

@@ -21,6 +21,9 @@ func (a *app) pin(ctx context.Context, house *worker.House, name string, asked i
 	if asked != 0 {
 		revision, err := house.Ledger.Revision(ctx, name, asked)
 		if err != nil {
+			if errors.Is(err, ledger.ErrNotFound) {
+				return 0, usage(fmt.Sprintf("there is no revision %d of %s; `syncline status %s` shows which one is deployed", asked, name, name))
+			}
 			return 0, fmt.Errorf("revision %d of %s: %w", asked, name, err)
 		}
 		return revision.Number, nil

@@ -48,6 +48,9 @@ func newQuarantineList(a *app) *cobra.Command {
 			sync := ""
 			if len(args) > 0 {
 				sync = args[0]
+				if err := a.known(c.Context(), house, sync, ""); err != nil {
+					return err
+				}
 			}
 			rows, err := house.Ledger.Quarantine(c.Context(), sync, limit)
 			if err != nil {

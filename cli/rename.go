@@ -55,6 +55,9 @@ func (a *app) renameSystem(ctx context.Context, sync, from, to string) error {
 // renameSync ends what the engine has under the old name: all that matters of
 // it is in the ledger.
 func (a *app) renameSync(ctx context.Context, from, to string) error {
+	if from == to {
+		return usage(from + " has that name already")
+	}
 	if _, err := a.openEngine(ctx); err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ func newRunsList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := a.known(c.Context(), house, args[0], ""); err != nil {
+				return err
+			}
 			runs, err := house.Ledger.Runs(c.Context(), args[0], limit)
 			if err != nil {
 				return err

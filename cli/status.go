@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -162,6 +163,9 @@ func (a *app) known(ctx context.Context, house *worker.House, name, system strin
 	def, err := project.Find(name)
 	if err != nil {
 		revision, missing := house.Ledger.Revision(ctx, name, 0)
+		if missing != nil && !errors.Is(missing, ledger.ErrNotFound) {
+			return missing
+		}
 		if missing != nil {
 			return &exitError{code: exitUsage, err: err, next: "`syncline status` lists the syncs"}
 		}

@@ -88,7 +88,7 @@ func (p *decoder) conflicts(n *node, systems []string) Conflicts {
 			c.Resolve = p.chain(e.value, "resolve", systems)
 		case "kinds":
 			c.Kinds = map[string][]Policy{}
-			for _, kind := range p.keys(e.value, "kinds", conflictKinds()) {
+			for _, kind := range p.keys(e.value, "kinds", ConflictKinds()) {
 				c.Kinds[kind.key.Value] = p.chain(kind.value, kind.key.Value, systems)
 			}
 		case "delete_vs_update":

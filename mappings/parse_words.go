@@ -54,7 +54,8 @@ func plainPolicies() []string {
 
 func argumentPolicies() []string { return []string{"system_wins", "priority", "expression"} }
 
-func conflictKinds() []string {
+// ConflictKinds names the kinds of conflicts.
+func ConflictKinds() []string {
 	return []string{
 		"update_origin_differs", "insert_exists", "update_missing", "update_recently_deleted",
 		"delete_recently_updated", "multiple_unique_conflicts", "identity_ambiguous",

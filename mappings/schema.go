@@ -150,7 +150,7 @@ func (b *schemaBuilder) wordPerSystem(words []string) shape {
 
 func (b *schemaBuilder) kinds() shape {
 	kinds := shape{}
-	for _, kind := range conflictKinds() {
+	for _, kind := range ConflictKinds() {
 		kinds[kind] = refShape("chain")
 	}
 	return objectShape(kinds)
